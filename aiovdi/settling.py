@@ -1,0 +1,72 @@
+"""Cancelled is not stopped: what was handed to the kernel cannot be recalled, only waited for.
+
+An I/O that is still running after its request has raised would land later, over something newer, in
+a buffer or a slot that has a new owner. So every wait for an I/O ends when the I/O does, and only
+then does ``CancelledError`` come out.
+
+asyncio has a place for this: ``Task.cancel`` first asks the future that the task waits for to cancel
+itself. If that future declines, the task remembers the request (and counts it, which keeps
+``timeout`` and ``TaskGroup`` right) and raises ``CancelledError`` at its next step, that is when the
+future is done. Nothing is shielded, nothing is wrapped, and the path without a cancel costs nothing.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+__all__ = ["Settling", "settle_all"]
+
+T = TypeVar("T")
+
+
+class Settling(asyncio.Future[T]):
+    """A future that declines to be cancelled: a task that awaits it is cancelled once it is done."""
+
+    def cancel(self, msg: Any | None = None) -> bool:  # noqa: ARG002  (the signature is asyncio's)
+        return False
+
+
+class _Parts(Settling[None]):
+    """Done when all of its tasks are. A cancel goes on to them, and each settles in its own time."""
+
+    def __init__(self, tasks: list[asyncio.Task[Any]]) -> None:
+        super().__init__(loop=tasks[0].get_loop())
+        self._tasks = tasks
+        self._running = len(tasks)
+        for task in tasks:
+            task.add_done_callback(self._one_done)
+
+    def _one_done(self, _: asyncio.Task[Any]) -> None:
+        self._running -= 1
+        if not self._running:
+            self.set_result(None)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        for task in self._tasks:
+            task.cancel(msg)
+        return False
+
+
+async def settle_all(*parts: Coroutine[Any, Any, T]) -> list[T]:
+    """Run ``parts`` at once; return their results, in order, when every one of them has settled.
+
+    A part that fails does not cancel its siblings: a sub-write that completed must stay accounted
+    for. The first failure (in the order of ``parts``) is raised, with a note for each further one.
+
+    Raises:
+        asyncio.CancelledError: the caller was cancelled; by then so was each part, and all have ended.
+    """
+    if not parts:
+        return []
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(part) for part in parts]
+    try:
+        await _Parts(tasks)
+    finally:
+        failures = [error for task in tasks if not task.cancelled() and (error := task.exception())]
+    if failures:
+        first, *others = failures
+        for other in others:
+            first.add_note(f"another part of the same request failed too: {other}")
+        raise first
+    return [task.result() for task in tasks]
