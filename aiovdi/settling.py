@@ -62,7 +62,7 @@ async def settle_all(*parts: Coroutine[Any, Any, T]) -> list[T]:
     tasks = [loop.create_task(part) for part in parts]
     try:
         await _Parts(tasks)
-    finally:
+    finally:  # also when cancelled: asyncio complains about an exception that nobody looked at
         failures = [error for task in tasks if not task.cancelled() and (error := task.exception())]
     if failures:
         first, *others = failures
