@@ -7,5 +7,6 @@
     rules     what a header must satisfy to be read, and to be written
     header    parse, pack, patch
     layout    where things lie in a new image, and who else will open it
+    findings  what can be wrong with an image, defined
     audit     what an image's header, length and bmap say against each other
 """
