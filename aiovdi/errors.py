@@ -111,7 +111,7 @@ class StorageError(VDIError, OSError):
 
     Attributes:
         errno: the operating system's error number.
-        operation: ``"read"``, ``"write"``, ``"flush"``, ``"resize"``, ``"write zeroes"``, ``"discard"``, ``"close"``.
+        operation: ``"read"``, ``"write"``, ``"flush"``, ``"resize"``, ``"write zeroes"``, ``"allocate"``.
         offset, length: the range of the storage that the I/O was for, in bytes.
     """
 

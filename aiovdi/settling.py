@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Settling", "settle_all"]
+__all__ = ["Settling", "join", "own", "settle_all", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -70,3 +70,55 @@ async def settle_all(*parts: Coroutine[Any, Any, T]) -> list[T]:
             first.add_note(f"another part of the same request failed too: {other}")
         raise first
     return [task.result() for task in tasks]
+
+
+class _End(Settling[None]):
+    """Done when ``task`` is; a cancel does not reach the task."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        super().__init__(loop=task.get_loop())
+        task.add_done_callback(self._done)
+
+    def _done(self, _: asyncio.Task[Any]) -> None:
+        self.set_result(None)
+
+
+def own(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Start ``work`` as a task of the disk's own, which no request's cancel ends.
+
+    Its failure is told to whoever waits for it, below; when nobody is left to hear, it is not a loose end.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(_look_at)
+    return task
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+async def to_the_end(task: asyncio.Task[T]) -> T:
+    """The result of ``task``, which goes on to its end even if the caller is cancelled.
+
+    For an I/O whose outcome must be known: a failed flush is reported once, and a cancel that took
+    the place of the report would lose it. The caller's ``CancelledError`` comes out after the end.
+    """
+    await _End(task)
+    return task.result()
+
+
+async def join(task: asyncio.Task[T]) -> T:
+    """The result of ``task``, which belongs to somebody else: a cancelled caller leaves it at once."""
+    waiter: asyncio.Future[None] = task.get_loop().create_future()
+
+    def wake(_: asyncio.Task[T]) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    task.add_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        task.remove_done_callback(wake)
+    return task.result()
