@@ -20,14 +20,14 @@ from aiovdi.format.header import Header
 from aiovdi.storage.base import Storage, read_full
 from aiovdi.units import SECTOR, BlockIndex, KiB, Slot, align_down
 
-__all__ = ["BlockMap", "SectorIndex"]
+__all__ = ["CELL_BITS", "CELL_MASK", "BlockMap", "SectorIndex"]
 
 PAGE_BYTES = 16 * KiB
 PAGES_MAX = 2048
 """32 MiB of pages, the map of 8 TiB of disk in blocks of 1 MiB."""
 
-_CELL_BITS = (PAGE_BYTES // bmap.ENTRY_BYTES).bit_length() - 1
-_CELL_MASK = (1 << _CELL_BITS) - 1
+CELL_BITS = (PAGE_BYTES // bmap.ENTRY_BYTES).bit_length() - 1
+CELL_MASK = (1 << CELL_BITS) - 1
 _SECTOR_BITS = (SECTOR // bmap.ENTRY_BYTES).bit_length() - 1
 
 SectorIndex = int
@@ -46,30 +46,28 @@ class BlockMap:
         self._loading: dict[int, asyncio.Future[None]] = {}
         self._holds: dict[int, int] = {}
         self._epoch = 0
-        # Read by the inline path of a read, which cannot afford a call.
+        # The next two are read by the inline path of a read as well, which cannot afford a call.
         self.pages: dict[int, memoryview] = {}
         self.shift = (header.bmap_offset - self._base) // bmap.ENTRY_BYTES
-        self.cell_bits = _CELL_BITS
-        self.cell_mask = _CELL_MASK
 
     # Lookup
 
     def peek(self, block: BlockIndex) -> int | None:
         """The entry of ``block``, or None where its page is not in memory."""
         cell = block + self.shift
-        page = self.pages.get(cell >> _CELL_BITS)
-        return None if page is None else page[cell & _CELL_MASK]
+        page = self.pages.get(cell >> CELL_BITS)
+        return None if page is None else page[cell & CELL_MASK]
 
     async def entry(self, block: BlockIndex) -> int:
         """The entry of ``block``. Raises StorageError if its page cannot be read."""
         while (entry := self.peek(block)) is None:
-            await self._load((block + self.shift) >> _CELL_BITS)
+            await self._load((block + self.shift) >> CELL_BITS)
         return entry
 
     def publish(self, block: BlockIndex, entry: int) -> None:
         """Let readers see ``entry``. Its page is held by whoever committed it."""
         cell = block + self.shift
-        self.pages[cell >> _CELL_BITS][cell & _CELL_MASK] = entry
+        self.pages[cell >> CELL_BITS][cell & CELL_MASK] = entry
 
     def forget(self) -> None:
         """Drop every page, and refuse those that are being read now. Only while none is held."""
@@ -83,18 +81,18 @@ class BlockMap:
         For walks over large maps: a page that is not in memory is read and not kept.
         """
         cell = first + self.shift
-        at = cell & _CELL_MASK
-        page = self.pages.get(cell >> _CELL_BITS)
+        at = cell & CELL_MASK
+        page = self.pages.get(cell >> CELL_BITS)
         if page is None:
-            page = await self._read(cell >> _CELL_BITS)
-        return page[at : min(at + stop - first, 1 << _CELL_BITS)]
+            page = await self._read(cell >> CELL_BITS)
+        return page[at : min(at + stop - first, 1 << CELL_BITS)]
 
     # Holding
 
     @contextmanager
     def held(self, block: BlockIndex) -> Iterator[None]:
         """Keep the page of ``block``, which is in memory, while the caller works on its entry."""
-        page = (block + self.shift) >> _CELL_BITS
+        page = (block + self.shift) >> CELL_BITS
         assert page in self.pages
         self._hold(page)
         try:
@@ -104,11 +102,11 @@ class BlockMap:
 
     def hold_sector(self, sector: SectorIndex) -> None:
         """Keep the page of ``sector`` until ``release_sector``; nests."""
-        self._hold(sector >> (_CELL_BITS - _SECTOR_BITS))
+        self._hold(sector >> (CELL_BITS - _SECTOR_BITS))
 
     def release_sector(self, sector: SectorIndex) -> None:
         """Undo one ``hold_sector``."""
-        self._release(sector >> (_CELL_BITS - _SECTOR_BITS))
+        self._release(sector >> (CELL_BITS - _SECTOR_BITS))
 
     def _hold(self, page: int) -> None:
         self._holds[page] = self._holds.get(page, 0) + 1
@@ -131,8 +129,8 @@ class BlockMap:
         """
         cells = bytearray()
         for sector in range(first, last + 1):
-            at = (sector << _SECTOR_BITS) & _CELL_MASK
-            page = self.pages[sector >> (_CELL_BITS - _SECTOR_BITS)]
+            at = (sector << _SECTOR_BITS) & CELL_MASK
+            page = self.pages[sector >> (CELL_BITS - _SECTOR_BITS)]
             cells += page[at : at + (1 << _SECTOR_BITS)].cast("B")
         native = memoryview(cells).cast("I")
         for block, slot in entries.items():

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, NamedTuple, Self
 
-from aiovdi.driver.blockmap import BlockMap
+from aiovdi.driver.blockmap import CELL_BITS, CELL_MASK, BlockMap
 from aiovdi.driver.extents import Extent, walk
 from aiovdi.driver.info import Info, describe
 from aiovdi.driver.lifecycle import Lifecycle
@@ -25,6 +25,9 @@ from aiovdi.storage.base import Storage, read_full
 from aiovdi.units import BlockIndex, KiB, MiB, Segment, Slot, WriteableBuffer, as_bytes_view, segments
 
 __all__ = ["Piece", "Reader", "in_parallel"]
+
+INLINE_MAX = 64 * KiB
+"""Longest request of the inline path: what it reads is copied once more."""
 
 INLINE_STEP = 256 * KiB
 CREDIT = 1 * MiB
@@ -63,7 +66,12 @@ class Reader:
         """What to release at the end of ``close``, first to last: the image lock, the storage."""
         # For the inline path, which counts in nanoseconds.
         self._size = header.size
+        self._pages = self._blockmap.pages
+        self._cells_before = self._blockmap.shift
         self._block_bits = header.block_size.bit_length() - 1
+        self._block_mask = header.block_size - 1
+        self._pread_now = storage.pread_now
+        self._scratch = memoryview(bytearray(INLINE_MAX))
         self._data_offset = header.slot_offset(Slot(0))
         self._slot_stride = header.slot_stride
 
@@ -99,7 +107,7 @@ class Reader:
             CorruptImage: the bmap entry of a touched block points outside the file.
             StorageError: the storage failed.
         """
-        if 0 < length <= INLINE_STEP and (data := self._pread_inline(length, offset)) is not None:
+        if 0 < length <= INLINE_MAX and (data := self._pread_inline(length, offset)) is not None:
             return data
         self._admit_read(length, offset)
         with self._lifecycle:
@@ -173,29 +181,19 @@ class Reader:
         """The whole answer without waiting, or None. Needs no check of the state: a closed disk has no pages."""
         credit = self._credit - (length if length > CREDIT_PER_REQUEST else CREDIT_PER_REQUEST)  # noqa: FURB136
         block = offset >> self._block_bits
-        start = offset - (block << self._block_bits)
-        blockmap = self._blockmap
-        cell = block + blockmap.shift
-        page = blockmap.pages.get(cell >> blockmap.cell_bits)
-        end = offset + length
-        if page is None or credit < 0 or end > self._size or (end - 1) >> self._block_bits != block:
+        cell = block + self._cells_before
+        page = self._pages.get(cell >> CELL_BITS)
+        if page is None or credit < 0 or (offset + length - 1) >> self._block_bits != block:
             return None
-        slot = page[cell & blockmap.cell_mask]
-        if slot >= ZERO:
-            self._credit = credit
-            return bytes(length)
-        if length <= 64 * KiB:
-            buffer = bytearray(length)
-            if self._storage.pread_now(buffer, self._data_offset + slot * self._slot_stride + start) != length:
-                return None
-            self._credit = credit
-            return bytes(buffer)
-        whole = _blank(length)
-        with whole.getbuffer() as view:
-            if self._storage.pread_now(view, self._data_offset + slot * self._slot_stride + start) != length:
-                return None
+        slot = page[cell & CELL_MASK]
+        if slot >= ZERO or offset + length > self._size:
+            return None
+        view = self._scratch[:length]
+        at = self._data_offset + slot * self._slot_stride + (offset & self._block_mask)
+        if self._pread_now(view, at) != length:
+            return None
         self._credit = credit
-        return whole.getvalue()
+        return view.tobytes()
 
     async def _pread(self, length: int, offset: int) -> bytes:
         whole = _blank(length)
