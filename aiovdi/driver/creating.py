@@ -106,7 +106,8 @@ async def _require_unused(place: Path) -> None:
     """Refuse to replace an image under somebody who has it open."""
     storage = await open_file(place, writable=True)
     try:
-        await lock_storage(storage, writable=True, path=str(place))
+        unlock = await lock_storage(storage, writable=True, path=str(place))
+        unlock()
     finally:
         await storage.close()
 

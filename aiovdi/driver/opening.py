@@ -5,8 +5,9 @@ What was opened on the way is released when a later step refuses.
 """
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from aiovdi.driver import locking
@@ -54,7 +55,7 @@ class Opening:
                 storage = await open_file(self._target, writable=writable, cache=self._cache, aio=self._aio)
                 opened.push_async_callback(storage.close)
                 if self._lock:
-                    await lock_storage(storage, writable=writable, path=os.fspath(self._target))
+                    opened.callback(await lock_storage(storage, writable=writable, path=os.fspath(self._target)))
                 name = os.fspath(self._target)
             else:
                 storage, name = self._target, type(self._target).__name__
@@ -106,8 +107,11 @@ async def read_header(storage: Storage) -> Header:
     return parse(bytes(raw[:length]), file_size=storage.size)
 
 
-async def lock_storage(storage: Storage, *, writable: bool, path: str) -> None:
-    """Lock the file on the descriptor that does its I/O. The lock ends with the descriptor."""
-    fileno = getattr(storage, "fileno", None)
-    if fileno is not None:
-        await locking.acquire(fileno(), writable=writable, path=path)
+async def lock_storage(storage: Storage, *, writable: bool, path: str) -> Callable[[], None]:
+    """Lock the file on the descriptor that does its I/O. Returns what unlocks it, to be called before closing.
+
+    Closing alone would unlock it only where no child process shares the descriptor.
+    """
+    fd: int = storage.fileno()  # type: ignore[attr-defined]
+    await locking.acquire(fd, writable=writable, path=path)
+    return partial(locking.release, fd)
