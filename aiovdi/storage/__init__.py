@@ -1,0 +1,91 @@
+"""The bytes below a disk: one port, many back ends, one conformance suite (``tests/storage``).
+
+::
+
+    base        the port. Its docstring is the contract; the loops for short I/O stand there too
+    memory      pages in memory
+    file        a file or a block device, portable, through ``aiofiles``
+    uring       the same with its reads, writes and flushes on io_uring (the extra ``uring``)
+    aligned     byte-granular access to what takes only whole units, such as O_DIRECT
+    unflushed   nothing is made durable (``cache="unsafe"``)
+
+    threads     blocking calls awaited as futures that settle
+    posix · zeroing     the system calls
+
+A storage that sits on a descriptor, also when wrapped, has ``fileno()``, for the image locks.
+"""
+
+import errno
+import os
+from typing import Literal, TypeAlias
+
+from aiovdi.errors import StorageError
+from aiovdi.storage import uring
+from aiovdi.storage.aligned import AlignedStorage
+from aiovdi.storage.base import Storage
+from aiovdi.storage.file import FileStorage
+from aiovdi.storage.memory import MemoryStorage
+from aiovdi.storage.unflushed import UnflushedStorage
+
+__all__ = [
+    "AlignedStorage",
+    "FileStorage",
+    "MemoryStorage",
+    "Storage",
+    "UnflushedStorage",
+    "open_file",
+]
+
+Cache: TypeAlias = Literal["writeback", "none", "writethrough", "directsync", "unsafe"]
+Aio: TypeAlias = Literal["threads", "io_uring"]
+
+_DIRECT = frozenset({"none", "directsync"})
+
+
+async def open_file(
+    path: str | os.PathLike[str],
+    *,
+    writable: bool,
+    create: bool = False,
+    exclusive: bool = False,
+    cache: Cache = "writeback",
+    aio: Aio | None = None,
+) -> Storage:
+    """Open a file or a block device as storage.
+
+    Args:
+        path: where it is.
+        writable: False opens for reading only; writes then fail with EBADF.
+        create: make the file if it does not exist.
+        exclusive: make the file, and refuse if it exists.
+        cache: QEMU's names. ``"none"`` and ``"directsync"`` go past the page cache (O_DIRECT);
+            ``"unsafe"`` drops flushes. That each write is durable under ``"writethrough"`` and
+            ``"directsync"`` is the caller's part: it writes with ``fua``.
+        aio: ``"threads"`` or ``"io_uring"``; None takes io_uring where it works.
+
+    Raises:
+        OSError: as open(2), for example FileExistsError.
+        StorageError: EINVAL where the filesystem has no O_DIRECT; ENOSYS where io_uring was asked
+            for by name and does not work.
+    """
+    kind = _kind(aio)
+    direct = cache in _DIRECT
+    try:
+        storage: Storage = await kind.open(path, writable=writable, create=create, exclusive=exclusive, direct=direct)
+    except OSError as error:
+        if direct and error.errno == errno.EINVAL:
+            message = f'{os.fspath(path)}: cannot be opened with O_DIRECT, which cache="{cache}" needs'
+            raise StorageError(errno.EINVAL, message, operation="open") from error
+        raise
+    if storage.alignment > 1:
+        storage = AlignedStorage(storage)
+    return UnflushedStorage(storage) if cache == "unsafe" else storage
+
+
+def _kind(aio: Aio | None) -> type[FileStorage]:
+    if aio != "threads" and uring.works():
+        return uring.UringStorage
+    if aio == "io_uring":
+        message = 'io_uring does not work here: the extra "uring" is not installed, or the kernel refuses it'
+        raise StorageError(errno.ENOSYS, message, operation="open")
+    return FileStorage

@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 
 from aiofiles.os import wrap
 
+from aiovdi.settling import own, to_the_end
 from aiovdi.storage import posix
 from aiovdi.storage.threads import SettlingThreads
 from aiovdi.storage.zeroing import NOT_SUPPORTED, Zeroing
@@ -52,7 +53,7 @@ class FileStorage:
         self._dsync = getattr(os, "RWF_DSYNC", 0)
         self._zeroing = Zeroing(unit=self.alignment)
         self._threads = SettlingThreads(threads)
-        self._closing: asyncio.Future[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -146,19 +147,21 @@ class FileStorage:
 
     async def close(self) -> None:
         if self._closing is None:
-            closer = SettlingThreads(1)
-            self._closing = closer.submit(self._settle_and_close)
-            closer.shutdown(wait=False)
-        await self._closing
+            self._closing = own(self._close())
+        await to_the_end(self._closing)
+
+    async def _close(self) -> None:
+        with SettlingThreads(1) as closer:
+            await wrap(self._settle_and_close)(executor=closer)
+
+    def _settle_and_close(self) -> None:
+        self._threads.shutdown(wait=True)
+        os.close(self._fd)
 
     def __del__(self) -> None:
         if getattr(self, "_closing", self) is None:
             warnings.warn(f"{self.path} was not closed", ResourceWarning, source=self, stacklevel=2)
             self._settle_and_close()
-
-    def _settle_and_close(self) -> None:
-        self._threads.shutdown(wait=True)
-        os.close(self._fd)
 
     async def _off_loop(self, function: Callable[..., T], *args: object) -> T:
         return await wrap(function)(*args, executor=self._threads)
