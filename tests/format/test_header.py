@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from aiovdi.errors import BadSignature, FormatError, UnsupportedVersion
-from aiovdi.format.header import HEADER_BYTES, NIL, Geometry, Header, ImageType, pack, parse, patch
-from aiovdi.units import MiB
+from aiovdi.format.header import HEADER_BYTES, NIL, Geometry, Header, ImageType, Version, pack, parse, patch
+from aiovdi.units import BlockIndex, MiB, Slot
 
 Build = Callable[..., bytes]
 STALE = bytes([7] * 16)
@@ -33,7 +33,7 @@ def test_every_field_of_a_header_of_400_bytes_is_read_from_its_place(v1: Build) 
     )
     assert parse(raw) == Header(
         text="<<< Oracle VM VirtualBox Disk Image >>>\n",
-        version=(1, 1),  # type: ignore[arg-type]
+        version=Version(1, 1),
         header_size=400,
         image_type=ImageType.FIXED,
         flags=1,
@@ -69,7 +69,7 @@ def test_version_0_2_keeps_its_map_right_after_the_header_and_its_data_after_the
     assert header.uuid_create == uuid.UUID(bytes_le=bytes(range(16)))
     assert header.uuid_parent_modify == NIL
     assert header.lchs_geometry is None
-    assert header.slot_offset(2) == 436 + 2 * MiB  # type: ignore[arg-type]
+    assert header.slot_offset(Slot(2)) == 436 + 2 * MiB
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_the_map_that_old_qemu_rounded_down_is_known_as_such(v1: Build) -> None:
 def test_offsets_count_the_extra_bytes_before_each_block(v1: Build) -> None:
     header = parse(v1(block_extra=4096))
     assert header.slot_stride == MiB + 4096
-    assert header.slot_offset(0) == 1024 + 4096  # type: ignore[arg-type]
-    assert header.slot_offset(3) == 1024 + 3 * (MiB + 4096) + 4096  # type: ignore[arg-type]
-    assert header.entry_offset(5) == 532  # type: ignore[arg-type]
+    assert header.slot_offset(Slot(0)) == 1024 + 4096
+    assert header.slot_offset(Slot(3)) == 1024 + 3 * (MiB + 4096) + 4096
+    assert header.entry_offset(BlockIndex(5)) == 532
     assert header.bmap_end == 512 + 64
 
 

@@ -12,7 +12,7 @@ from aiovdi.units import MiB
 Build = Callable[..., bytes]
 PARENT = bytes([7] * 16)
 
-REFUSED = [
+REFUSED: list[tuple[dict[str, object], str, int]] = [
     ({"header_size": 383}, "cbHeader", 0x48),
     ({"image_type": 0}, "u32Type", 0x4C),
     ({"image_type": 5}, "u32Type", 0x4C),
@@ -105,7 +105,7 @@ def test_what_lies_on_sectors_can_be_written(v1: Build, fields: dict[str, object
     assert parse(v1(**fields)).writable_obstacle() is None
 
 
-UNWRITABLE = [
+UNWRITABLE: list[tuple[dict[str, object], str]] = [
     ({"version": 0x00010002}, "u32Version"),
     ({"bmap_offset": 508}, "offBlocks"),
     ({"bmap_offset": 514}, "offBlocks"),
