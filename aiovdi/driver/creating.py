@@ -88,7 +88,7 @@ async def new_file(path: str | os.PathLike[str], *, overwrite: bool, aio: Aio | 
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
         await _require_unused(place)
     passing = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
-    storage = await open_file(passing, writable=True, create=True, aio=aio)
+    storage = await open_file(passing, writable=True, exclusive=True, aio=aio)
     try:
         try:
             yield storage

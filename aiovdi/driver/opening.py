@@ -13,14 +13,12 @@ from typing import Any, Literal, TypeAlias
 from aiovdi.driver import locking
 from aiovdi.driver.disk import Disk
 from aiovdi.format.header import HEADER_BYTES, Header, parse
-from aiovdi.storage import open_file
+from aiovdi.storage import Aio, Cache, open_file
 from aiovdi.storage.base import Storage, read_full
 
 __all__ = ["Aio", "Cache", "Mode", "Opening", "Target", "open_disk", "read_header"]
 
 Mode: TypeAlias = Literal["r", "r+"]
-Cache: TypeAlias = Literal["writeback", "none", "writethrough", "directsync", "unsafe"]
-Aio: TypeAlias = Literal["threads", "io_uring"]
 Target: TypeAlias = "str | os.PathLike[str] | Storage"
 
 _WRITE_THROUGH = frozenset({"writethrough", "directsync"})

@@ -147,10 +147,11 @@ class _Ring:
             self._idle = Settling(loop=self._loop)
             await self._idle
         self._loop.remove_reader(self._context.fileno)
+        self._context = None  # its two descriptors go now, not when a cycle of objects is collected
 
     def drain(self) -> None:
         """Wait without a loop, for a storage that was dropped, until the kernel is done with all of it."""
-        while self._in_flight:
+        while self._in_flight and self._context is not None:
             self._context.process_events(_DEPTH, 1, -1)
 
     def _submit(self) -> None:
