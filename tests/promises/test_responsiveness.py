@@ -5,6 +5,7 @@ times and has to be kept once: a disk that blocks the loop keeps it never.
 """
 
 import asyncio
+import itertools
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -82,7 +83,7 @@ async def test_a_scan_gives_its_siblings_a_turn_at_least_every_64_reads(full: Pa
         for reads in range(1000):  # noqa: B007
             await disk.pread(512, 0)
         task.cancel()
-    assert max(after - before for before, after in zip(seen, seen[1:], strict=False)) <= 65
+    assert max(after - before for before, after in itertools.pairwise(seen)) <= 65
 
 
 def forget(path: Path) -> None:
