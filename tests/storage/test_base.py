@@ -16,10 +16,10 @@ DATA = bytes(range(256)) * 4
 class Stuttering(MemoryStorage):
     """Does at most ``step`` bytes at a time, after each of ``errors`` that is left."""
 
-    def __init__(self, content: bytes = b"", *, step: int = 1 << 30, errors: Iterator[int] = iter(())) -> None:
+    def __init__(self, content: bytes = b"", *, step: int = 1 << 30, errors: Iterator[int] | None = None) -> None:
         super().__init__(content)
         self.step = step
-        self.errors = errors
+        self.errors = errors or iter(())
         self.calls = 0
 
     def _stutter(self) -> None:

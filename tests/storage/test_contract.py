@@ -267,17 +267,18 @@ async def test_a_timeout_ends_as_a_timeout(make: Make, hold_up: HoldUp) -> None:
     assert task is not None
 
     async def release_after_the_timeout() -> None:
-        while not task.cancelling():
-            await asyncio.sleep(0)
+        await timed_out.wait()
         release()
 
+    timed_out = asyncio.Event()
     releasing = asyncio.create_task(release_after_the_timeout())
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0):
+        async with asyncio.timeout(None) as timeout:
+            timeout.reschedule(asyncio.get_running_loop().time() - 1)  # its cancel comes before what follows it
+            asyncio.get_running_loop().call_later(0, timed_out.set)
             await put(storage, b"x", 0)
     assert task.cancelling() == 0
-    release()
-    releasing.cancel()
+    await releasing
     await put(storage, b"y", 0)
     assert (await content_of(storage))[:1] == b"y"
 

@@ -61,24 +61,19 @@ async def test_results_and_errors_come_back(threads: SettlingThreads) -> None:
 
 
 async def test_no_more_jobs_run_at_once_than_were_allowed(threads: SettlingThreads) -> None:
-    gate = threading.Event()
-    started = []
+    meeting = threading.Barrier(2)
+    running, most = [], []
 
     def job() -> None:
-        started.append(True)
-        gate.wait()
+        running.append(True)
+        meeting.wait()  # so that two are running, in each round
+        most.append(len(running))
+        meeting.wait()
+        running.pop()
+        meeting.wait()
 
-    jobs = [threads.submit(job) for _ in range(10)]
-    await threads_are(started, 2)
-    gate.set()
-    await asyncio.gather(*jobs)
-    assert len(started) == 10
-
-
-async def threads_are(started: list[bool], count: int) -> None:
-    while len(started) < count:
-        await asyncio.sleep(0)
-    assert len(started) == count
+    await asyncio.gather(*(threads.submit(job) for _ in range(10)))
+    assert most == [2] * 10
 
 
 def test_an_argument_outlives_the_loop_until_its_job_has_ended(threads: SettlingThreads) -> None:
@@ -96,10 +91,10 @@ def test_an_argument_outlives_the_loop_until_its_job_has_ended(threads: Settling
 
     loop = asyncio.new_event_loop()
 
-    async def start() -> None:
-        threads.submit(job, buffer)
+    async def start(argument: Buffer) -> None:
+        threads.submit(job, argument)
 
-    loop.run_until_complete(start())
+    loop.run_until_complete(start(buffer))
     loop.close()
     del buffer
     gc.collect()
