@@ -83,4 +83,4 @@ def as_bytes_view(buffer: ReadableBuffer) -> memoryview:
         TypeError: ``buffer`` has no buffer interface, or is not contiguous.
     """
     view = memoryview(buffer)
-    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+    return view if view.format == "B" and view.ndim == 1 and view.c_contiguous else view.cast("B")

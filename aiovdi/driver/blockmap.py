@@ -172,6 +172,6 @@ class BlockMap:
     def _admit(self, page: int, content: memoryview) -> None:
         self.pages[page] = content
         if len(self.pages) > self._pages_max:
-            victim = next((old for old in self.pages if old not in self._holds and old != page), None)
-            if victim is not None:
+            spare = [old for old in self.pages if old not in self._holds and old != page]
+            for victim in spare[: len(self.pages) - self._pages_max]:
                 del self.pages[victim]

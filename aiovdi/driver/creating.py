@@ -21,7 +21,7 @@ from aiovdi.format import bmap
 from aiovdi.format.header import Header, ImageType, pack
 from aiovdi.format.layout import compatibility_warnings, new_header
 from aiovdi.storage import open_file
-from aiovdi.storage.base import Storage, flush, resize, write_full
+from aiovdi.storage.base import Storage, flush, resize, write_full, write_zeroes
 from aiovdi.units import KiB, MiB
 
 __all__ = ["CompatibilityWarning", "create", "new_file"]
@@ -144,24 +144,29 @@ async def _write_empty(storage: Storage, header: Header) -> None:
     if storage.can_grow:
         await resize(storage, 0)
         await resize(storage, end)
-        if header.blocks_allocated:
-            await _allocate(storage, end)
+    elif storage.size < end:
+        text = f"the storage cannot grow: {end} bytes needed, {storage.size} there"
+        raise StorageError(errno.ENOSPC, text, operation="allocate", offset=storage.size)
+    if header.blocks_allocated:
+        await _allocate(storage, start=header.data_offset, end=end)
     await _write_map(storage, header)
     await flush(storage)
     await write_full(storage, memoryview(pack(header)), 0)
     await flush(storage)
 
 
-async def _allocate(storage: Storage, length: int) -> None:
-    """Take the space of a fixed image now, where the filesystem can do that without writing it all."""
+async def _allocate(storage: Storage, *, start: int, end: int) -> None:
+    """Let the slots of a fixed image read zeros, and take their space now where the filesystem can do that."""
+    if not (storage.can_grow and storage.extends_with_zeros):
+        await write_zeroes(storage, length=end - start, offset=start)
     fileno = getattr(storage, "fileno", None)
-    if fileno is None:
+    if fileno is None or not storage.can_grow:
         return
     try:
-        await _preallocate(fileno(), 0, length)
+        await _preallocate(fileno(), 0, end)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.ENODEV}:
-            raise StorageError.wrap(error, operation="allocate", length=length) from error
+        if error.errno not in {errno.EINVAL, errno.EOPNOTSUPP, errno.ENODEV, errno.EBADF}:
+            raise StorageError.wrap(error, operation="allocate", length=end) from error
 
 
 async def _write_map(storage: Storage, header: Header) -> None:

@@ -21,7 +21,7 @@ from aiovdi.driver.allocation import AllocationLocks
 from aiovdi.driver.blockmap import SectorIndex
 from aiovdi.driver.extents import walk
 from aiovdi.driver.metadata import MetadataWriter
-from aiovdi.driver.reader import Piece, Reader, in_parallel
+from aiovdi.driver.reader import CREDIT_PER_SEGMENT, Piece, Reader, in_parallel
 from aiovdi.driver.session import Session
 from aiovdi.driver.slots import Slots
 from aiovdi.errors import CorruptImage
@@ -72,6 +72,8 @@ class Disk(Reader):
         """
         view = as_bytes_view(data)
         self._admit_change(len(view), offset)
+        if not len(view):
+            return
         with self._lifecycle:
             await self._prologue()
             await self._write(view, offset, fua=fua or self._write_through)
@@ -82,6 +84,8 @@ class Disk(Reader):
         Mapped blocks are zeroed in place, by a hole where the storage can punch one; unmapped ones cost nothing.
         """
         self._admit_change(length, offset)
+        if not length:
+            return
         with self._lifecycle:
             await self._prologue()
             await self._zero(length, offset, fua=fua or self._write_through)
@@ -89,6 +93,8 @@ class Disk(Reader):
     async def discard(self, length: int, offset: int) -> None:
         """Say that the content of the range is not needed. It reads as zeros then. Raises as ``pwrite`` does."""
         self._admit_change(length, offset)
+        if not length:
+            return
         with self._lifecycle:
             await self._prologue()
             await self._zero(length, offset, fua=False)
@@ -130,6 +136,7 @@ class Disk(Reader):
         """Append the mapped parts of the range, pinned, and the segments that have no slot."""
         for segment in segments(offset=offset, length=length, block_size=self.block_size):
             entry = await self._lookup(segment.block)
+            await self._spend(CREDIT_PER_SEGMENT)
             if entry < ZERO:
                 self._refuse_shared(segment.block, Slot(entry))
                 self._add_piece(pieces, segment, Slot(entry))
@@ -182,7 +189,7 @@ class Disk(Reader):
         try:
             await write_full(self._storage, part, self._header.slot_offset(slot) + segment.start)
         finally:
-            self._unpin((slot,))
+            self._unpin(range(slot, slot + 1))
 
     def _spoil(self, slot: Slot) -> None:
         """A request that failed or was cancelled may have left bytes in ``slot``."""
@@ -215,7 +222,7 @@ class Disk(Reader):
         if self._metadata.is_unsettled:
             # The storage may name a slot with the bytes of a failed write; they must not come back.
             await self._settle_unsettled()
-        async for extent in walk(self._header, self._blockmap, offset=offset, length=length):
+        async for extent in walk(self._header, self._blockmap, self._refuse_stray, offset=offset, length=length):
             if extent.data:
                 await self._zero_mapped(extent.length, extent.start)
         if fua:

@@ -5,8 +5,8 @@ the walk of an empty disk of 500 TiB is the reading of its map and nothing more.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 from aiovdi.driver.blockmap import BlockMap
 from aiovdi.format import bmap
@@ -16,6 +16,8 @@ from aiovdi.units import BlockIndex, Slot, segments
 __all__ = ["Extent", "walk"]
 
 _PAGES_PER_TURN = 64
+
+Check: TypeAlias = Callable[[BlockIndex, Slot], None]
 
 
 class Extent(NamedTuple):
@@ -36,13 +38,18 @@ class Extent(NamedTuple):
     """First byte in the file, where ``data``."""
 
 
-async def walk(header: Header, blockmap: BlockMap, *, offset: int, length: int) -> AsyncIterator[Extent]:
-    """The extents of a range of the disk, in order, neighbours of one kind merged."""
+async def walk(
+    header: Header, blockmap: BlockMap, refuse_stray: Check, *, offset: int, length: int
+) -> AsyncIterator[Extent]:
+    """The extents of a range of the disk, in order, neighbours of one kind merged.
+
+    ``refuse_stray`` raises for an entry at or above the block count that leads out of the file.
+    """
     if not length:
         return
     whole: Extent | None = None
     pages = 0
-    async for part in _parts(header, blockmap, offset, offset + length):
+    async for part in _parts(header, blockmap, refuse_stray, offset, offset + length):
         if whole is not None and (joined := _join(whole, part)) is not None:
             whole = joined
         else:
@@ -56,14 +63,18 @@ async def walk(header: Header, blockmap: BlockMap, *, offset: int, length: int) 
         yield whole
 
 
-async def _parts(header: Header, blockmap: BlockMap, start: int, stop: int) -> AsyncIterator[Extent]:
+async def _parts(
+    header: Header, blockmap: BlockMap, refuse_stray: Check, start: int, stop: int
+) -> AsyncIterator[Extent]:
     """Extents cut at least at page borders, clipped to the range."""
     size = header.block_size
     (first, *_), end = segments(offset=start, length=1, block_size=size), -(-stop // size)
     block = first.block
     while block < end:
         entries = await blockmap.stretch(block, BlockIndex(end))
-        for run_start, run_length, entry in _runs(entries):
+        for run_start, run_length, entry in _runs(entries, are_neighbours=not header.block_extra):
+            if (last := entry + run_length - 1) >= header.block_count and entry < bmap.ZERO:
+                refuse_stray(BlockIndex(block + run_start + run_length - 1), Slot(last))
             begin = max(start, (block + run_start) * size)
             finish = min(stop, (block + run_start + run_length) * size)
             within = begin - (block + run_start) * size
@@ -71,15 +82,15 @@ async def _parts(header: Header, blockmap: BlockMap, start: int, stop: int) -> A
         block = BlockIndex(block + len(entries))
 
 
-def _runs(entries: memoryview) -> Iterator[tuple[int, int, int]]:
-    """Start, length and first entry of each run of one kind."""
+def _runs(entries: memoryview, *, are_neighbours: bool) -> Iterator[tuple[int, int, int]]:
+    """Start, length and first entry of each run of one kind. With extra bytes between slots, none are neighbours."""
     if bmap.is_all_free(entries):
         yield 0, len(entries), bmap.FREE
         return
     start = 0
     for at in range(1, len(entries)):
         entry, before = entries[at], entries[at - 1]
-        together = entry == before + 1 if entry < bmap.ZERO else before >= bmap.ZERO
+        together = are_neighbours and entry == before + 1 if entry < bmap.ZERO else before >= bmap.ZERO
         if not together:
             yield start, at - start, entries[start]
             start = at

@@ -130,6 +130,8 @@ class MetadataWriter:
                 await self._round()
         finally:
             self._worker = None
+            if self._pending or self._settlers:
+                self._wake()
 
     async def _round(self) -> None:
         """Write each sector that has something to say, neighbours together, all of them at once."""
@@ -171,8 +173,8 @@ class MetadataWriter:
         except BaseException as error:
             failure = _as_storage_error(error, offset, len(content))
             self._failed(first, last, entries, failure)
-            if not isinstance(error, StorageError):
-                raise
+            if not isinstance(error, Exception):
+                raise  # the loop is being torn down
         else:
             self._committed(first, last, entries)
 

@@ -32,6 +32,7 @@ INLINE_MAX = 64 * KiB
 INLINE_STEP = 256 * KiB
 CREDIT = 1 * MiB
 CREDIT_PER_REQUEST = CREDIT // 64
+CREDIT_PER_SEGMENT = 1 * KiB
 PARTS_AT_ONCE = 32
 """Parts of one request that are under way together; more would only queue below."""
 
@@ -47,7 +48,8 @@ class Piece(NamedTuple):
     length: int
     offset: int
     """First byte within the storage."""
-    slots: tuple[Slot, ...]
+    slots: range
+    """The slots that they lie in, neighbours in the file."""
 
 
 class Reader:
@@ -136,10 +138,15 @@ class Reader:
         Raises as ``pread`` does.
         """
         length = self._size - offset if length is None else length
-        self._admit_read(length, offset)
-        with self._lifecycle:
-            async for extent in walk(self._header, self._blockmap, offset=offset, length=length):
-                yield extent
+        self._check_range(length, offset)
+        extents = walk(self._header, self._blockmap, self._refuse_stray, offset=offset, length=length)
+        while True:
+            self._lifecycle.admit_read()
+            with self._lifecycle:  # a step at a time: a walk that is left in the middle must not hold up a close
+                extent = await anext(extents, None)
+            if extent is None:
+                return
+            yield extent
 
     async def close(self) -> None:
         """Let the requests under way finish, leave an exact image, release everything, even on error.
@@ -153,6 +160,7 @@ class Reader:
         """
         if self._closing is None:
             self._lifecycle.begin_close()
+            self._pages = {}  # from now on no read is served inline
             self._closing = own(self._close())
         elif self._closing.done():
             return
@@ -168,9 +176,9 @@ class Reader:
         async with AsyncExitStack() as releases:
             for release in reversed(self.on_close):
                 releases.push_async_callback(release)
+            releases.callback(self._blockmap.pages.clear)
             await self._lifecycle.idle()
             await self._finish()
-            self._blockmap.pages.clear()
 
     async def _finish(self) -> None:
         """What a writer still has to do."""
@@ -204,6 +212,7 @@ class Reader:
     async def _read(self, view: memoryview, offset: int) -> None:
         """Fill ``view``: what the page cache has at once, and the rest in parallel."""
         pieces: list[Piece] = []
+        await self._spend(CREDIT_PER_REQUEST)
         try:
             await self._plan(pieces, view, offset)
             cold = [rest for piece in pieces if (rest := await self._read_cached(view, piece)) is not None]
@@ -216,6 +225,7 @@ class Reader:
         """Append the pieces of the request, each pinned; zero what no slot backs."""
         for segment in segments(offset=offset, length=len(view), block_size=self.block_size):
             entry = await self._lookup(segment.block)
+            await self._spend(CREDIT_PER_SEGMENT)
             if entry >= ZERO:
                 await self._fill_zeros(view[segment.at : segment.at + segment.length])
             else:
@@ -237,21 +247,21 @@ class Reader:
         if pieces:
             last = pieces[-1]
             if last.offset + last.length == offset and last.at + last.length == segment.at:
-                pieces[-1] = Piece(last.at, last.length + segment.length, last.offset, (*last.slots, slot))
+                slots = range(last.slots.start, slot + 1)
+                pieces[-1] = Piece(last.at, last.length + segment.length, last.offset, slots)
                 return
-        pieces.append(Piece(segment.at, segment.length, offset, (slot,)))
+        pieces.append(Piece(segment.at, segment.length, offset, range(slot, slot + 1)))
 
     async def _read_cached(self, view: memoryview, piece: Piece) -> Piece | None:
         """Read what can be had without waiting. Returns what is left."""
         done = 0
         while done < piece.length:
-            await self._take_turn()
             at = piece.at + done
             step = self._storage.pread_now(view[at : at + min(INLINE_STEP, piece.length - done)], piece.offset + done)
             if not step:
-                return Piece(at, piece.length - done, piece.offset + done, ())
-            self._credit -= max(step, CREDIT_PER_REQUEST)
+                return Piece(at, piece.length - done, piece.offset + done, range(0))
             done += step
+            await self._spend(step)
         return None
 
     async def _read_cold(self, view: memoryview, piece: Piece) -> None:
@@ -262,13 +272,13 @@ class Reader:
 
     async def _fill_zeros(self, view: memoryview) -> None:
         for at in range(0, len(view), INLINE_STEP):
-            await self._take_turn()
             step = min(INLINE_STEP, len(view) - at)
             view[at : at + step] = _ZEROS[:step]
-            self._credit -= step
+            await self._spend(step)
 
-    async def _take_turn(self) -> None:
+    async def _spend(self, credit: int) -> None:
         """Yield to the loop once the credit is spent, else a timeout around a scan would never fire."""
+        self._credit -= credit
         if self._credit <= 0:
             self._credit = CREDIT
             await asyncio.sleep(0)
@@ -294,9 +304,9 @@ class Reader:
         """Every I/O pins its slot from look-up until it has settled; a pinned slot is not made clean."""
         self._pins[slot] = self._pins.get(slot, 0) + 1
 
-    def _unpin(self, slots: tuple[Slot, ...]) -> None:
+    def _unpin(self, slots: range) -> None:
         pins = self._pins
-        for slot in slots:
+        for slot in map(Slot, slots):
             if pins[slot] == 1:
                 del pins[slot]
             else:

@@ -12,6 +12,7 @@ exact count, flush. If a step fails the count stays high, which is a leak; low w
 import asyncio
 import dataclasses
 import uuid
+from contextlib import suppress
 
 from aiovdi.driver.blockmap import BlockMap
 from aiovdi.driver.flusher import Flusher
@@ -77,7 +78,8 @@ class Session:
             self._beginning = None
 
     async def _read_again(self) -> tuple[Header, bytes]:
-        await self._storage.drop_cache(self.header.data_offset, 0)
+        with suppress(OSError):  # a hint, which not every filesystem takes
+            await self._storage.drop_cache(self.header.data_offset, 0)
         self._blockmap.forget()
         raw = bytearray(HEADER_BYTES)
         length = await read_full(self._storage, memoryview(raw), 0)
@@ -90,6 +92,9 @@ class Session:
 
     async def finish(self) -> None:
         """Run the closing steps. Raises StorageError or DiskFailed; the image is safe to open even then."""
+        if self._beginning is not None:
+            await asyncio.wait([self._beginning])  # nobody waits for it any more, but it goes on
+        self._lifecycle.refuse_if_failed()
         if not self.begun:
             return
         await self._slots.drain()

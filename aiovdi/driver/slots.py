@@ -154,7 +154,7 @@ class Slots:
     async def _try_window(self, size: int) -> StorageError | None:
         """Make up to ``size`` slots clean. Returns the error that a smaller window may avoid."""
         reused = self._reuse(size)
-        end = min(self._end + size - len(reused), self._header.block_count)
+        end = max(self._end, min(self._end + size - len(reused), self._header.block_count))
         fresh = range(self._end, end)
         if not reused and not fresh:
             return self._full()
@@ -166,7 +166,7 @@ class Slots:
         except BaseException as error:
             for slot in reused:
                 self.spoil(slot)
-            if isinstance(error, StorageError) and error.errno in _TOO_LARGE:
+            if isinstance(error, StorageError) and error.errno in _TOO_LARGE and error.operation != "flush":
                 return error
             raise
         self._end = Slot(end)

@@ -136,11 +136,16 @@ async def write_full(storage: Storage, data: memoryview, offset: int, *, fua: bo
 
 
 async def write_zeroes(storage: Storage, *, length: int, offset: int, fua: bool = False) -> None:
-    """Make ``length`` bytes at ``offset`` read as zeros. Raises StorageError."""
-    try:
-        await storage.write_zeroes(length, offset, fua=fua)
-    except OSError as error:
-        raise StorageError.wrap(error, operation="write zeroes", offset=offset, length=length) from error
+    """Make ``length`` bytes at ``offset`` read as zeros. Raises StorageError.
+
+    Zeroing is started again from the beginning when a signal interrupts it (fallocate(2): EINTR).
+    """
+    again = 0
+    while True:
+        try:
+            return await storage.write_zeroes(length, offset, fua=fua)
+        except OSError as error:
+            again = await _retry("write zeroes", error, offset, length, again)
 
 
 async def resize(storage: Storage, size: int) -> None:
