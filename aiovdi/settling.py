@@ -47,6 +47,10 @@ class _Parts(Settling[None]):
         return False
 
 
+def _is_told(task: asyncio.Task[Any]) -> bool:
+    return task.done() and not task.cancelled()
+
+
 async def settle_all(*parts: Coroutine[Any, Any, T]) -> list[T]:
     """Run ``parts`` at once; return their results, in order, when every one of them has settled.
 
@@ -63,7 +67,7 @@ async def settle_all(*parts: Coroutine[Any, Any, T]) -> list[T]:
     try:
         await _Parts(tasks)
     finally:  # also when cancelled: asyncio complains about an exception that nobody looked at
-        failures = [error for task in tasks if not task.cancelled() and (error := task.exception())]
+        failures = [error for task in tasks if _is_told(task) and (error := task.exception())]
     if failures:
         first, *others = failures
         for other in others:

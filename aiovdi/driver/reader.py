@@ -36,7 +36,7 @@ CREDIT_PER_SEGMENT = 1 * KiB
 PARTS_AT_ONCE = 32
 """Parts of one request that are under way together; more would only queue below."""
 
-_PREAD_STEP = 4 * MiB
+_PREAD_STEP = 1 * MiB
 _ZEROS = memoryview(bytes(INLINE_STEP))
 
 
