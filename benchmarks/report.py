@@ -49,13 +49,17 @@ def text_of(result: Result) -> str:
         parts += [f"{_INDENT}FAILED: {result.error}"]
     if comparisons := list(result.comparisons()):
         parts += ["", *_indented(_table([_comparison_line(each) for each in comparisons]))]
-    parts += ["", f"{_INDENT}{result.rounds} rounds in {result.seconds:.1f} s"]
+    parts += ["", f"{_INDENT}{_rounds(result.rounds)} in {result.seconds:.1f} s"]
     return "\n".join(parts) + "\n"
 
 
 def text_of_machine(facts: Mapping[str, str]) -> str:
     """Name and value, one a line."""
     return "\n".join(_table([[name, value] for name, value in facts.items()])) + "\n"
+
+
+def _rounds(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds"
 
 
 def _side_lines(result: Result) -> Iterator[list[str]]:

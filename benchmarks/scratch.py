@@ -2,10 +2,12 @@
 
 Rule 1: what takes gigabytes asks for the space first. A full disk is nobody's result.
 Rule 2: a file that several sides read is made once, so that all of them read the same one.
+Rule 3: a turn cleans up after itself before the next one begins.
 """
 
 import asyncio
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
@@ -48,6 +50,19 @@ class Scratch:
                 await make(path)
                 self._made[name] = path
             return self._made[name]
+
+    def remove(self, path: Path) -> None:
+        """Remove one of the files, and wait until the filesystem has noted it.
+
+        To give back gigabytes takes a journaling filesystem a while, with discards a long one. What is
+        not waited for here, the next side that flushes would wait for in its timed region.
+        """
+        path.unlink()
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def require(self, space: int) -> None:
         """Raises Unavailable unless ``space`` bytes are free."""

@@ -52,7 +52,7 @@ async def through_aiovdi(scratch: Scratch, *, aio: Aio) -> AsyncIterator[Measure
         async with aiovdi.open(path, "r+", aio=aio) as disk:
             writes = await write_all(disk)
         to_close = time.perf_counter() - began
-        path.unlink()
+        scratch.remove(path)
         return {"writes": writes, "to close": to_close}
 
     yield measure
@@ -67,7 +67,7 @@ async def through_qemu(scratch: Scratch, *, kind: str) -> AsyncIterator[Measure]
         await child.run("qemu-img", "create", "-q", "-f", kind, path, str(SIZE))
         command = f"qemu-img bench -w -f {kind} -s {len(DATA)} -S {MiB} -c {COUNT} -d {DEPTH} --pattern 165".split()
         done = await child.run(*command, path)
-        path.unlink()
+        scratch.remove(path)
         return {"writes": seconds_in(done.output), "to close": done.seconds}
 
     yield measure

@@ -48,7 +48,7 @@ async def converting(scratch: Scratch, *, command: tuple[str, ...]) -> AsyncIter
     async def convert(source: Path, from_to: tuple[str, str]) -> float:
         target = scratch.fresh(f".{from_to[1]}")
         done = await child.run(*command, "-f", from_to[0], "-O", from_to[1], source, target)
-        target.unlink()
+        scratch.remove(target)
         return done.seconds
 
     async def measure() -> Figures:

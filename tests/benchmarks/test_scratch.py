@@ -34,6 +34,14 @@ def test_no_path_is_given_twice(tmp_path: Path) -> None:
     assert scratch.fresh(".vdi") != scratch.fresh(".vdi")
 
 
+def test_a_removed_file_is_gone_at_once(tmp_path: Path) -> None:
+    scratch = Scratch(tmp_path)
+    path = scratch.fresh(".vdi")
+    path.write_bytes(b"done with")
+    scratch.remove(path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_folder_is_gone_afterwards(tmp_path: Path) -> None:
     with scratch_in(tmp_path) as scratch:
         scratch.fresh(".vdi").write_bytes(b"left behind")
