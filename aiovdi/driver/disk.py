@@ -77,6 +77,7 @@ class Disk(Reader):
         with self._lifecycle:
             await self._prologue()
             await self._write(view, offset, fua=fua or self._write_through)
+            self._vouch()
 
     async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         """Make ``length`` bytes from ``offset`` read as zeros. Raises as ``pwrite`` does.
@@ -89,6 +90,7 @@ class Disk(Reader):
         with self._lifecycle:
             await self._prologue()
             await self._zero(length, offset, fua=fua or self._write_through)
+            self._vouch()
 
     async def discard(self, length: int, offset: int) -> None:
         """Say that the content of the range is not needed. It reads as zeros then. Raises as ``pwrite`` does."""
@@ -98,6 +100,7 @@ class Disk(Reader):
         with self._lifecycle:
             await self._prologue()
             await self._zero(length, offset, fua=False)
+            self._vouch()
 
     async def flush(self) -> None:
         """When it returns, everything acknowledged before it began survives power loss.
@@ -250,6 +253,11 @@ class Disk(Reader):
     async def _settle_unsettled(self) -> None:
         """Rewrite the bmap sectors that a failed commit has left in doubt."""
         await self._metadata.settle()
+
+    def _vouch(self) -> None:
+        """A change is acknowledged after this. If a flush has failed since its I/O ended, it may be gone again:
+        some filesystems go back to the old content of a page that they could not write."""
+        self._lifecycle.refuse_if_failed()
 
     async def _flush_storage(self) -> None:
         await self._flusher.flush()
