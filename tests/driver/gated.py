@@ -43,7 +43,7 @@ class IO:
 
 
 class Rule:
-    """What a test wants done with the I/Os of one kind. The first rule that matches decides."""
+    """What a test wants done with the I/Os of one kind, or of ``any``. The first rule that matches decides."""
 
     def __init__(
         self, op: str, within: range | None, where: Callable[[IO], bool] | None, skip: int, count: float
@@ -54,7 +54,7 @@ class Rule:
 
     def takes(self, io: IO) -> bool:
         within = self.within
-        if io.op != self.op or (within is not None and not (io.offset < within.stop and io.end > within.start)):
+        if self.op not in {"any", io.op} or (within is not None and not (io.offset < within.stop and io.end > within.start)):
             return False
         if (self.where is not None and not self.where(io)) or self.left <= 0:
             return False

@@ -88,3 +88,10 @@ class Naive:
         if slots and len(self.image) < self.data_offset + (max(slots) + 1) * self.stride:
             found.append(f"the file of {len(self.image)} bytes does not cover slot {max(slots)}")
         return found
+
+
+# Where make_image puts things by default.
+HEADER = range(512)
+BMAP = range(512, 1024)
+DATA = range(1024, 1 << 40)
+BLOCK = 4096
