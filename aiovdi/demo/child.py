@@ -20,6 +20,7 @@ from aiovdi.demo.workload import Draw, Draws, Workload
 from aiovdi.driver.disk import Disk
 from aiovdi.driver.opening import Opening, open_disk
 from aiovdi.errors import VDIError
+from aiovdi.storage import uring
 from aiovdi.units import SECTOR
 
 __all__ = ["main"]
@@ -95,6 +96,7 @@ def open_image(workload: Workload) -> Opening:
 
 def main(opener: Opener = open_image) -> None:
     """Run the workloads that stdin asks for, each in a fork, until stdin ends."""
+    uring.works()  # finds out once what every fork would have to
     while line := sys.stdin.readline():
         child = os.fork()
         if not child:
