@@ -17,7 +17,8 @@ and the header on stable storage counts it, so an entry that names it is safe wh
 Rule 2: clean slots are made in batches, *windows*. A barrier per window replaces a barrier per
 allocation.
 Rule 3: a slot that an I/O is under way for is pinned, and no pinned slot is made clean.
-Rule 4: the header never counts more slots than the image has blocks: VirtualBox refuses that.
+Rule 4: the header never counts more slots than the image has blocks: VirtualBox refuses that. And a
+window takes only a share of the slots that are not counted yet, since a kill leaves it counted.
 """
 
 import asyncio
@@ -37,6 +38,7 @@ from aiovdi.units import GiB, Slot
 
 __all__ = ["Slots"]
 
+_SHARE = 8
 _TOO_LARGE = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 
@@ -154,7 +156,7 @@ class Slots:
     async def _try_window(self, size: int) -> StorageError | None:
         """Make up to ``size`` slots clean. Returns the error that a smaller window may avoid."""
         reused = self._reuse(size)
-        end = max(self._end, min(self._end + size - len(reused), self._header.block_count))
+        end = max(self._end, min(self._end + min(size - len(reused), self._spare()), self._header.block_count))
         fresh = range(self._end, end)
         if not reused and not fresh:
             return self._full()
@@ -173,6 +175,14 @@ class Slots:
         for slot in (*reused, *map(Slot, fresh)):
             heapq.heappush(self._clean, slot)
         return None
+
+    def _spare(self) -> int:
+        """How many slots a window may take from those that nobody has counted yet.
+
+        What a killed process leaves counted is lost to QEMU and VirtualBox, which allocate at the count, until
+        the next clean close here. A share of what is left leaves them the rest.
+        """
+        return max(1, (self._header.block_count - self._end) // _SHARE)
 
     def _reuse(self, most: int) -> list[Slot]:
         """Up to ``most`` dirty slots that no I/O is under way for, ascending."""

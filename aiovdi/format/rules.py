@@ -2,8 +2,8 @@
 
 Each rule is one line: the field to blame, what was expected, and when it holds. ``VALID`` is what
 VirtualBox's ``vdiValidateHeader`` checks, less what real images break without harm: nil UUIDs, a
-legacy geometry without a sector size, and a block count that old QEMU rounded down (salvaged,
-read-only). Nobody's text is looked at: VirtualBox 7.1 changed it and broke every reader that did.
+legacy geometry without a sector size, a block count that old QEMU rounded down, and an allocation
+count above the block count (the last two read-only). Nobody's text is looked at: VirtualBox 7.1 changed it and broke every reader that did.
 """
 
 from collections.abc import Callable, Iterable
@@ -72,11 +72,6 @@ VALID = (
         "at least {header.bmap_end}, the end of the block map",
         lambda h: h.data_offset >= h.bmap_end,
     ),
-    Rule(
-        "blocks_allocated",
-        "at most cBlocks, which is {header.block_count}",
-        lambda h: h.blocks_allocated <= h.block_count,
-    ),
     # Old QEMU rounded down, which lacks less than one block. More than that is no rounding.
     Rule(
         "block_count",
@@ -105,6 +100,13 @@ _REMEDY = "; open it read-only, or make a copy with `aiovdi convert`"
 # A bmap entry or a sector of data that straddled a sector of the file could be torn by power loss,
 # and rewriting the header must not touch the bmap.
 WRITABLE = (
+    # QEMU counts past the end by itself, when slots have leaked before; what it wrote can be read all the same.
+    Rule(
+        "blocks_allocated",
+        "at most cBlocks, which is {header.block_count}, for writing" + _REMEDY,
+        lambda h: h.blocks_allocated <= h.block_count,
+        UnsupportedFeature,
+    ),
     Rule("version", "1.0 or 1.1 for writing" + _REMEDY, lambda h: h.version in {(1, 0), (1, 1)}, UnsupportedFeature),
     Rule(
         "bmap_offset",

@@ -36,7 +36,6 @@ def check_promises(header: Header, file_size: int | None) -> None:
     assert header.block_size >= 512
     assert header.block_size & (header.block_size - 1) == 0
     assert header.data_offset >= header.bmap_end
-    assert header.blocks_allocated <= header.block_count
     assert header.size < (header.block_count + 1) * header.block_size + 512
     assert file_size is None or header.bmap_end <= file_size
     for obstacle in (header.readable_obstacle(), header.writable_obstacle()):

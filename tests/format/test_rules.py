@@ -27,7 +27,6 @@ REFUSED: list[tuple[dict[str, object], str, int]] = [
     ({"block_extra": 3}, "cbBlockExtra", 0x17C),
     ({"block_count": 0}, "cBlocks", 0x180),
     ({"block_count": 14, "disk_size": 15 * MiB}, "cBlocks", 0x180),
-    ({"blocks_allocated": 17}, "cBlocksAllocated", 0x184),
     ({"lchs": (0, 0, 0, 0)}, "LCHSGeometry", 0x1C8),
 ]
 
@@ -52,10 +51,8 @@ def test_each_rule_for_reading_is_the_one_that_refuses_a_case_above(v1: Build, m
 def test_the_rules_hold_for_version_0_2_too(v0: Build, image_type: int) -> None:
     with pytest.raises(FormatError, match=f"u32Type at offset 72: found {image_type}"):
         parse(v0(image_type=image_type))
-    with pytest.raises(
-        FormatError, match="cBlocksAllocated at offset 368: found 5, expected at most cBlocks, which is 4"
-    ):
-        parse(v0(blocks_allocated=5))
+    with pytest.raises(FormatError, match="cBlocks at offset 364: found 0, expected more than 0"):
+        parse(v0(block_count=0))
 
 
 def test_an_unknown_flag_is_an_unsupported_feature(v1: Build) -> None:
@@ -105,7 +102,16 @@ def test_what_lies_on_sectors_can_be_written(v1: Build, fields: dict[str, object
     assert parse(v1(**fields)).writable_obstacle() is None
 
 
+def test_a_count_that_qemu_has_driven_past_the_end_can_be_read_but_not_written(v1: Build) -> None:
+    header = parse(v1(blocks_allocated=17))
+    assert header.readable_obstacle() is None
+    obstacle = header.writable_obstacle()
+    assert "cBlocksAllocated at offset 388: found 17, expected at most cBlocks, which is 16" in str(obstacle)
+    assert "aiovdi convert" in str(obstacle)
+
+
 UNWRITABLE: list[tuple[dict[str, object], str]] = [
+    ({"blocks_allocated": 17}, "cBlocksAllocated"),
     ({"version": 0x00010002}, "u32Version"),
     ({"bmap_offset": 508}, "offBlocks"),
     ({"bmap_offset": 514}, "offBlocks"),
