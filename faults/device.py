@@ -1,0 +1,217 @@
+"""What a disk holds, for readers and for the time after a power loss. The rules are ``docs/device-model.md``.
+
+A *unit* (512 bytes) is written whole or not at all. The device keeps, for each unit, what is durable
+and the versions since, in the order in which they took effect; a flush makes a prefix of them
+durable; a power loss leaves each unit at any of them, on its own. Length is kept in the same way.
+
+Rule 1: pristine state only. What fails, and how, is decided elsewhere; the device is told what
+took effect.
+Rule 2: an operation has an issue and an end, which are instants of one count. "Before" always
+means that one ended before the other was issued; what overlaps in time has no order.
+Rule 3: sparse, because images are: a unit that was never written is not there and reads as zeros.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+__all__ = ["Device", "Operation", "UnitIndex", "Version"]
+
+UnitIndex = int
+Instant = int
+
+
+class Version(NamedTuple):
+    """Content that a unit took on, or a length."""
+
+    content: bytes
+    ended: Instant
+
+
+@dataclass(eq=False)
+class Operation:
+    """A write (of ``data`` at ``offset``) or a resize (to ``offset``) that was issued."""
+
+    kind: str
+    offset: int
+    data: bytes
+    issued: Instant
+
+
+@dataclass
+class Device:
+    """One disk, or one file on it."""
+
+    unit: int = 512
+    durable: dict[UnitIndex, bytes] = field(default_factory=dict)
+    durable_length: int = 0
+
+    def __post_init__(self) -> None:
+        self.volatile = dict(self.durable)
+        self.length = self.durable_length
+        self.versions: dict[UnitIndex, list[Version]] = {}
+        """Since what is durable, in order of effect."""
+        self.lengths: list[tuple[int, Instant]] = []
+        self.in_flight: list[Operation] = []
+        self._now: Instant = 0
+        self._zeros = bytes(self.unit)
+
+    @classmethod
+    def holding(cls, content: bytes, *, unit: int = 512) -> "Device":
+        """A device on which ``content`` is durable."""
+        device = cls(unit=unit)
+        for at in range(0, len(content), unit):
+            piece = content[at : at + unit]
+            if piece.count(0) != len(piece):
+                device.durable[at // unit] = piece.ljust(unit, b"\0")
+        device.durable_length = len(content)
+        device.__post_init__()
+        return device
+
+    # Reading
+
+    def read(self, offset: int, length: int) -> bytes:
+        """What a reader sees now; short at the end."""
+        return self._join(self.volatile, offset, min(length, self.length - offset))
+
+    def stable(self) -> bytes:
+        """Everything that is durable now."""
+        return self._join(self.durable, 0, self.durable_length)
+
+    def _join(self, units: dict[UnitIndex, bytes], offset: int, length: int) -> bytes:
+        if length <= 0:
+            return b""
+        first, last = offset // self.unit, (offset + length - 1) // self.unit
+        if first == last:
+            start = offset - first * self.unit
+            return units.get(first, self._zeros)[start : start + length]
+        joined = b"".join([units.get(unit, self._zeros) for unit in range(first, last + 1)])
+        start = offset - first * self.unit
+        return joined[start : start + length]
+
+    # Operations
+
+    def issue_write(self, offset: int, data: bytes) -> Operation:
+        """From now on the write may persist, whether or not it ever ends."""
+        return self._issue("write", offset, data)
+
+    def issue_resize(self, length: int) -> Operation:
+        """From now on the length may be ``length``."""
+        return self._issue("resize", length, b"")
+
+    def _issue(self, kind: str, offset: int, data: bytes) -> Operation:
+        operation = Operation(kind, offset, data, self.tick())
+        self.in_flight.append(operation)
+        return operation
+
+    def end(self, operation: Operation, *, only: Callable[[int], bool] | None = None) -> None:
+        """``operation`` took effect; of a failed write, ``only`` those of its units (counted from its first)."""
+        self.in_flight.remove(operation)
+        now = self.tick()
+        if operation.kind == "resize":
+            if only is None or only(0):
+                self._set_length(operation.offset, now)
+            return
+        end = 0
+        for number, (unit, start, piece) in enumerate(self.pieces(operation)):
+            if only is None or only(number):
+                self._put(unit, self.merge(self.volatile.get(unit, self._zeros), start, piece), now)
+                end = unit * self.unit + start + len(piece)
+        if end > self.length:
+            self._set_length(end, now)
+
+    def pieces(self, operation: Operation) -> Iterator[tuple[UnitIndex, int, bytes]]:
+        """The units that a write touches, the first byte within each, and its bytes there."""
+        at, offset, data = 0, operation.offset, operation.data
+        while at < len(data):
+            unit = (offset + at) // self.unit
+            start = offset + at - unit * self.unit
+            step = min(self.unit - start, len(data) - at)
+            yield unit, start, data[at : at + step]
+            at += step
+
+    def merge(self, content: bytes, start: int, piece: bytes) -> bytes:
+        """``content`` of a unit with ``piece`` written into it."""
+        if len(piece) == self.unit:
+            return piece
+        return content[:start] + piece + content[start + len(piece) :]
+
+    def _put(self, unit: UnitIndex, content: bytes, now: Instant) -> None:
+        self.volatile[unit] = content
+        self.versions.setdefault(unit, []).append(Version(content, now))
+
+    def _set_length(self, length: int, now: Instant) -> None:
+        if length < self.length:
+            self._cut(length, now)
+        self.length = length
+        self.lengths.append((length, now))
+
+    def _cut(self, length: int, now: Instant) -> None:
+        """What lies past the end is gone; should the file grow again, zeros are there."""
+        edge = length // self.unit
+        keep = length - edge * self.unit
+        for unit in [unit for unit in self.volatile if unit >= edge]:
+            content = self.volatile[unit][:keep].ljust(self.unit, b"\0") if unit == edge else self._zeros
+            if content != self.volatile[unit]:
+                self._put(unit, content, now)
+
+    # Durability
+
+    def tick(self) -> Instant:
+        """The next instant."""
+        self._now += 1
+        return self._now
+
+    def end_flush(self, begun: Instant) -> None:
+        """A flush that was issued at ``begun`` succeeded: what had ended by then is durable."""
+        self.persist(list(self.versions), before=begun)
+        kept = [pair for pair in self.lengths if pair[1] >= begun]
+        if len(kept) < len(self.lengths):
+            self.durable_length = self.lengths[len(self.lengths) - len(kept) - 1][0]
+            self.lengths = kept
+
+    def persist(self, units: Iterable[UnitIndex], *, before: Instant) -> None:
+        """Make the last version of each of ``units`` that had ended before an instant durable."""
+        for unit in units:
+            versions = self.versions.get(unit, [])
+            covered = sum(version.ended < before for version in versions)
+            if covered:
+                self.durable[unit] = versions[covered - 1].content
+                self._drop(unit, covered)
+
+    def persist_write(self, operation: Operation) -> None:
+        """``operation`` was FUA and has ended: it is durable, and with it the length up to its end."""
+        before = self.tick()
+        self.persist([unit for unit, _, _ in self.pieces(operation)], before=before)
+        end = operation.offset + len(operation.data)
+        if end > self.durable_length and self.lengths:
+            self.durable_length = min(end, self.length)
+            if self.durable_length == self.length:
+                self.lengths.clear()
+
+    def lose(self, begun: Instant, *, keep: Callable[[UnitIndex], bool], visible: bool) -> None:
+        """A flush failed, and the kernel marked what it could not write as clean.
+
+        Units for which ``keep`` holds were written. Of the others nobody will ever try again; readers
+        go on to see the new content if it is still ``visible``, until ``drop_cache``.
+        """
+        for unit in list(self.versions):
+            if keep(unit):
+                self.persist([unit], before=begun)
+                continue
+            covered = sum(version.ended < begun for version in self.versions[unit])
+            is_last = covered == len(self.versions[unit])
+            self._drop(unit, covered)
+            if is_last and not visible:
+                self.volatile[unit] = self.durable.get(unit, self._zeros)
+
+    def drop_cache(self, offset: int, length: int) -> None:
+        """Clean pages are forgotten: readers see what the medium holds."""
+        for unit in range(offset // self.unit, -(-(offset + length) // self.unit)):
+            if unit in self.volatile and unit not in self.versions:
+                self.volatile[unit] = self.durable.get(unit, self._zeros)
+
+    def _drop(self, unit: UnitIndex, count: int) -> None:
+        del self.versions[unit][:count]
+        if not self.versions[unit]:
+            del self.versions[unit]

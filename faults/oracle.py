@@ -1,0 +1,298 @@
+"""What a disk may hold, sector by sector: a set of values, narrowed by what it promised and by nothing else.
+
+For each sector the oracle keeps three sets:
+
+``settled``  what a reader may see when nothing is under way: after an acknowledged write one value;
+             after a failed or cancelled one, old or new.
+``visible``  the same with the writes that are under way, each done or not, in any order.
+``stable``   what may be there after a power loss now. A successful flush makes it what was settled when
+             the flush began, and whatever was issued since.
+
+The judge shares no code with the judged: nothing here knows a block, a slot or a map.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import permutations
+
+__all__ = ["SECTOR", "Flush", "Oracle", "Read", "Violation", "Write", "describe"]
+
+SECTOR = 512
+_BLANK = bytes(SECTOR)
+_ORDERS_MAX = 3
+"""Overlapping writes whose orders are all looked at. More than these are never under way on one sector."""
+
+
+class Violation(AssertionError):
+    """The disk broke a promise."""
+
+
+@dataclass(eq=False)
+class Write:
+    """A write under way: its bytes, cut at sectors."""
+
+    offset: int
+    data: bytes
+    name: str
+    fua: bool = False
+    rivals: "list[Write]" = field(default_factory=list)
+    """Overlapping writes that were under way at some time while this one was."""
+    before: dict[int, set[bytes]] = field(default_factory=dict)
+    """What was settled in each sector when it was issued."""
+    is_doubtful: bool = False
+    """A flush failed while it was under way, and may have taken back what had been written of it."""
+
+    def pieces(self) -> Iterator[tuple[int, int, bytes]]:
+        """Sector, first byte within it, bytes there."""
+        at = 0
+        while at < len(self.data):
+            sector, start = divmod(self.offset + at, SECTOR)
+            step = min(SECTOR - start, len(self.data) - at)
+            yield sector, start, self.data[at : at + step]
+            at += step
+
+    def on(self, sector: int) -> tuple[int, bytes]:
+        """First byte within ``sector``, and the bytes there."""
+        begin = max(self.offset, sector * SECTOR)
+        end = min(self.offset + len(self.data), (sector + 1) * SECTOR)
+        return begin - sector * SECTOR, self.data[begin - self.offset : end - self.offset]
+
+    def overlaps(self, other: "Write") -> bool:
+        """Whether both touch a sector in common."""
+        return (
+            self.offset // SECTOR <= (other.offset + len(other.data) - 1) // SECTOR
+            and other.offset // SECTOR <= (self.offset + len(self.data) - 1) // SECTOR
+        )
+
+
+@dataclass(eq=False)
+class Read:
+    """A read under way: what each sector may have held since it began."""
+
+    offset: int
+    length: int
+    name: str
+    allowed: dict[int, set[bytes]]
+
+
+@dataclass(eq=False)
+class Flush:
+    """A flush under way: what will be stable if it succeeds."""
+
+    stable: dict[int, set[bytes]]
+
+
+class Oracle:
+    """Everything that may be true of one disk of ``size`` bytes, blank at first."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._settled: dict[int, set[bytes]] = {}
+        self._stable: dict[int, set[bytes]] = {}
+        self._under_way: list[Write] = []
+        self._by_sector: dict[int, list[Write]] = {}
+        self._reads: list[Read] = []
+        self._flushes: list[Flush] = []
+
+    # Writes
+
+    def begin_write(self, offset: int, data: bytes, name: str, *, fua: bool = False) -> Write:
+        """From now on each sector may be old or new."""
+        write = Write(offset, data, name, fua)
+        for other in self._under_way:
+            if write.overlaps(other):
+                write.rivals.append(other)
+                other.rivals.append(write)
+        self._under_way.append(write)
+        for sector, _, _ in write.pieces():
+            write.before[sector] = self._settled.get(sector, {_BLANK})
+            self._by_sector.setdefault(sector, []).append(write)
+            self._may_become(sector)
+        return write
+
+    def end_write(self, write: Write) -> None:
+        """It was acknowledged: new, unless a rival came after it."""
+        self._leave(write)
+        for sector, start, piece in write.pieces():
+            rivals = [rival.on(sector) for rival in write.rivals if _touches(rival, sector)]
+            values = self._visible_before(write, sector)
+            self._settled[sector] = _results(values, (start, piece), rivals)
+            if write.is_doubtful:
+                self._settled[sector] |= self._stable[sector]
+            if write.fua:
+                # Its rivals may be durable or not: FUA says nothing about any other write.
+                self._stable[sector] = _results(write.before[sector], (start, piece), rivals)
+
+    def fail_write(self, write: Write) -> None:
+        """It raised: each sector is old or new, in any order with its rivals."""
+        self._leave(write)
+        for sector, start, piece in write.pieces():
+            rivals = [rival.on(sector) for rival in write.rivals if _touches(rival, sector)]
+            values = self._settled.get(sector, {_BLANK})
+            self._settled[sector] = _orders(values, [(start, piece), *rivals])
+
+    def _leave(self, write: Write) -> None:
+        self._under_way.remove(write)
+        for sector, _, _ in write.pieces():
+            self._by_sector[sector].remove(write)
+            if not self._by_sector[sector]:
+                del self._by_sector[sector]
+
+    def _may_become(self, sector: int) -> None:
+        """A write was issued here: what is visible with it done may be stable, or read, from now on.
+
+        It merges with what a reader would see, not with anything that is stable only: the content of a
+        sector is handed down whole.
+        """
+        visible = self._visible(sector)
+        self._stable[sector] = self._stable.get(sector, {_BLANK}) | visible
+        for flush in self._flushes:
+            flush.stable[sector] = flush.stable.get(sector, {_BLANK}) | visible
+        for read in self._reads:
+            if sector in read.allowed:
+                read.allowed[sector] |= visible
+
+    def _visible(self, sector: int) -> set[bytes]:
+        values = self._settled.get(sector, {_BLANK})
+        writes = [write.on(sector) for write in self._by_sector.get(sector, ())]
+        return _orders(values, writes) if writes else values
+
+    def _visible_before(self, write: Write, sector: int) -> set[bytes]:
+        """What ``write`` may have met: what is settled, and what is still under way there."""
+        others = [other.on(sector) for other in self._by_sector.get(sector, ()) if other is not write]
+        values = self._settled.get(sector, {_BLANK})
+        return _orders(values, others) if others and write.rivals else values
+
+    # Reads
+
+    def begin_read(self, offset: int, length: int, name: str) -> Read:
+        """The read may see what is visible at any moment until it ends."""
+        sectors = range(offset // SECTOR, -(-(offset + length) // SECTOR))
+        read = Read(offset, length, name, {sector: set(self._visible(sector)) for sector in sectors})
+        self._reads.append(read)
+        return read
+
+    def end_read(self, read: Read, data: bytes | None) -> None:
+        """Judge what it returned; None: it raised. Raises Violation."""
+        self._reads.remove(read)
+        if data is None:
+            return
+        if len(data) != read.length:
+            raise Violation(f"{read.name} returned {len(data)} bytes of {read.length}")
+        for sector, allowed in read.allowed.items():
+            begin = max(read.offset, sector * SECTOR)
+            end = min(read.offset + read.length, (sector + 1) * SECTOR)
+            found = data[begin - read.offset : end - read.offset]
+            part = slice(begin - sector * SECTOR, end - sector * SECTOR)
+            if all(found != value[part] for value in allowed | self._visible(sector)):
+                raise Violation(_wrong(read.name, sector, found, [value[part] for value in allowed]))
+
+    # Flushes, crashes
+
+    def begin_flush(self) -> Flush:
+        """What is settled now will be stable if it succeeds; what is under way may be."""
+        sectors = self._stable.keys() | self._settled.keys()
+        flush = Flush({sector: set(self._visible(sector)) for sector in sectors})
+        self._flushes.append(flush)
+        return flush
+
+    def end_flush(self, flush: Flush, *, succeeded: bool) -> None:
+        """A flush that failed makes nothing stable."""
+        self._flushes.remove(flush)
+        if succeeded:
+            self._stable = flush.stable
+
+    def fail_flush(self) -> None:
+        """A flush of the storage failed and pages were given up: a reader may see what is stable, too."""
+        for sector, values in self._stable.items():
+            self._settled[sector] = self._settled.get(sector, {_BLANK}) | values
+        for write in self._under_way:
+            write.is_doubtful = True
+        for read in self._reads:
+            for sector, allowed in read.allowed.items():
+                allowed.update(self._visible(sector))
+
+    def kill(self) -> None:
+        """The process died: what was under way got there or did not. The host lives, so nothing else is lost."""
+        for sector in list(self._by_sector):
+            self._settled[sector] = self._visible(sector)
+        self._end_writes()
+
+    def lose_power(self) -> None:
+        """Only what is stable is left, and all of it is stable now."""
+        self._settled = {sector: set(values) for sector, values in self._stable.items()}
+        self._end_writes()
+
+    def _end_writes(self) -> None:
+        self._under_way.clear()
+        self._by_sector.clear()
+        self._reads.clear()
+        self._flushes.clear()
+
+    def observe(self, content: bytes, where: str) -> None:
+        """Judge the whole disk, read when nothing is under way, and remember which of the values it was.
+
+        Raises Violation.
+        """
+        blank = content.count(0) == len(content)
+        sectors: Iterable[int] = self._settled.keys() if blank else range(len(content) // SECTOR)
+        for sector in sectors:
+            found = content[sector * SECTOR : (sector + 1) * SECTOR]
+            allowed = self._settled.get(sector, {_BLANK})
+            if found not in allowed:
+                raise Violation(_wrong(where, sector, found, allowed))
+
+    def narrow(self, content: bytes, *, stable: bool) -> None:
+        """What was found when nothing was under way is what there is; after a power loss it is stable too."""
+        for sector in list(self._settled):
+            found = content[sector * SECTOR : (sector + 1) * SECTOR]
+            self._settled[sector] = {found}
+            if stable:
+                self._stable[sector] = {found}
+
+
+def _touches(write: Write, sector: int) -> bool:
+    return write.offset < (sector + 1) * SECTOR and sector * SECTOR < write.offset + len(write.data)
+
+
+def _merge(value: bytes, start: int, piece: bytes) -> bytes:
+    return value[:start] + piece + value[start + len(piece) :]
+
+
+def _orders(values: set[bytes], writes: list[tuple[int, bytes]]) -> set[bytes]:
+    """``values`` with any of ``writes`` done, in any order."""
+    found = set(values)
+    for count in range(1, min(len(writes), _ORDERS_MAX) + 1):
+        for chosen in permutations(writes, count):
+            for value in values:
+                merged = value
+                for start, piece in chosen:
+                    merged = _merge(merged, start, piece)
+                found.add(merged)
+    return found
+
+
+def _results(values: set[bytes], write: tuple[int, bytes], rivals: list[tuple[int, bytes]]) -> set[bytes]:
+    """``values`` with ``write`` done, and any of ``rivals`` done before or after it."""
+    results = set()
+    for value in values:
+        for before in _orders({value}, rivals):
+            results |= _orders({_merge(before, *write)}, rivals)
+    return results
+
+
+def _wrong(where: str, sector: int, found: bytes, allowed: Iterable[bytes]) -> str:
+    expected = " or ".join(sorted({describe(value) for value in allowed}))
+    return f"{where}: sector {sector} holds {describe(found)}, expected {expected}"
+
+
+def describe(content: bytes) -> str:
+    """Whose bytes these are: every payload sector names its write."""
+    if content.count(0) == len(content):
+        return "zeros"
+    text = bytes(content).rstrip(b"\0").partition(b";")[0]
+    return (
+        text.decode("ascii", "replace")
+        if text.isascii() and len(text) < 40
+        else f"{len(content)} bytes {content[:16].hex()}…"
+    )

@@ -1,0 +1,197 @@
+"""Which I/O fails, and how. A plan is asked once for each I/O, at the moment it would end.
+
+Two kinds: *rules* name an I/O by what it is and when it comes, as QEMU's blkdebug does; a *storm* lets
+the tape decide for every I/O, at rates that are drawn once a run, so that some runs see only one kind
+of fault and some see none (swarm testing).
+"""
+
+import errno
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from faults.tape import Tape
+
+__all__ = ["FINE", "IO", "NoFaults", "Plan", "Rule", "Rules", "Storm", "Fate", "parse_rule"]
+
+
+@dataclass(eq=False, slots=True)
+class IO:
+    """One physical I/O: what it is, and where it goes."""
+
+    number: int
+    kind: str
+    """``read``, ``write``, ``flush``, ``resize``, ``discard``."""
+    offset: int
+    length: int
+    region: str
+    """Which part of the storage, in the words of the target: ``header``, ``bmap``, ``data``."""
+    fua: bool = False
+
+    def __str__(self) -> str:
+        if self.kind == "flush":
+            return f"flush #{self.number}"
+        where = f"to {self.offset}" if self.kind == "resize" else f"{self.length} bytes at {self.offset}"
+        return f"{self.kind} #{self.number} {self.region} {where}{' FUA' if self.fua else ''}"
+
+
+class Fate(NamedTuple):
+    """What becomes of an I/O."""
+
+    errno: int = 0
+    """0: it succeeds."""
+    effect: str = "all"
+    """Of a write that fails: ``none`` of its units take effect, ``all``, or ``some`` of the tape's choosing."""
+    short: bool = False
+    """It succeeds for a part of the range only."""
+    pages: str = "retry_ok"
+    """Of a flush that fails: what the kernel does with the pages. See the device model, rule 7."""
+
+    def __str__(self) -> str:
+        if self.errno:
+            return f"fails with {errno.errorcode.get(self.errno, self.errno)}, effect: {self.effect}"
+        return "is short" if self.short else "succeeds"
+
+
+FINE = Fate()
+
+
+class Plan(Protocol):
+    """Decides the fate of each I/O."""
+
+    injected: int
+    """How many were given a fate that is an error. A short I/O is none."""
+
+    def fate(self, io: IO) -> Fate:
+        """Called once for each I/O, in the order in which they end."""
+
+
+class NoFaults:
+    """Everything succeeds."""
+
+    injected = 0
+
+    def fate(self, io: IO) -> Fate:  # noqa: ARG002
+        return FINE
+
+
+@dataclass
+class Rule:
+    """One line of a hand-written plan.
+
+    ``event`` is ``kind`` or ``kind:region``; ``nth`` counts matching I/Os from 1 (0: every one); ``state``
+    must be the plan's state for the rule to count, and ``new_state`` is what it becomes.
+    """
+
+    event: str
+    fate: Fate = field(default_factory=lambda: Fate(errno.EIO, "none"))
+    nth: int = 1
+    once: bool = True
+    offset: int | None = None
+    """Only I/Os whose range holds this byte."""
+    state: int = 0
+    new_state: int | None = None
+    seen: int = 0
+
+    def matches(self, io: IO) -> bool:
+        kind, _, region = self.event.partition(":")
+        return (
+            kind in (io.kind, "any")
+            and region in ("", io.region)
+            and (self.offset is None or io.offset <= self.offset < io.offset + io.length)
+        )
+
+
+def parse_rule(text: str) -> Rule:
+    """A rule from words like ``event=write:bmap nth=2 errno=ENOSPC effect=some once=off state=1 new-state=2``.
+
+    Raises:
+        ValueError: an unknown word or value, named.
+    """
+    words = dict(word.partition("=")[::2] for word in shlex.split(text))
+    known = {"event", "nth", "errno", "effect", "short", "once", "offset", "state", "new-state", "pages"}
+    if unknown := words.keys() - known:
+        raise ValueError(
+            f"rule {text!r}: found {', '.join(sorted(unknown))}, expected some of {', '.join(sorted(known))}"
+        )
+    if "event" not in words:
+        raise ValueError(f"rule {text!r}: expected event=KIND or event=KIND:REGION")
+    short = words.get("short", "off") == "on"
+    number = 0 if short else _errno(words.get("errno", "EIO"))
+    return Rule(
+        event=words["event"],
+        fate=Fate(number, words.get("effect", "none"), short, words.get("pages", "retry_ok")),
+        nth=int(words.get("nth", "1")),
+        once=words.get("once", "on") == "on",
+        offset=int(words["offset"]) if "offset" in words else None,
+        state=int(words.get("state", "0")),
+        new_state=int(words["new-state"]) if "new-state" in words else None,
+    )
+
+
+def _errno(word: str) -> int:
+    if word.isdigit():
+        return int(word)
+    if word not in _ERRNO_NAMES:
+        raise ValueError(f"errno: found {word!r}, expected a name such as EIO or a number")
+    return _ERRNO_NAMES[word]
+
+
+_ERRNO_NAMES = {name: number for number, name in errno.errorcode.items()}
+
+
+class Rules:
+    """A plan of rules. The first that matches and is due decides."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = list(rules)
+        self.state = 0
+        self.injected = 0
+
+    def fate(self, io: IO) -> Fate:
+        for rule in self.rules:
+            if rule.state in (0, self.state) and rule.matches(io):
+                rule.seen += 1
+                due = rule.nth in (0, rule.seen) or (not rule.once and rule.seen >= rule.nth)
+                if due:
+                    self.state = self.state if rule.new_state is None else rule.new_state
+                    self.injected += bool(rule.fate.errno)
+                    return rule.fate
+        return FINE
+
+
+_ERRNOS = (errno.EIO, errno.ENOSPC, errno.EINTR)
+_EFFECTS = ("none", "some", "all")
+_PAGES = ("retry_ok", "clean_new", "clean_old")
+_RATES = (0.0, 0.02, 0.1, 0.4)
+
+
+class Storm:
+    """A plan in which the tape decides: first how hard it blows on each kind of I/O, then each I/O."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self.injected = 0
+        calm = not tape.draw("storm", 2)
+        self._rates: dict[str, float] = {}
+        if not calm:
+            for event in ("read", "write:data", "write:bmap", "write:header", "flush", "resize", "short"):
+                self._rates[event] = _RATES[tape.draw("storm.rate", len(_RATES))]
+
+    def fate(self, io: IO) -> Fate:
+        event = f"{io.kind}:{io.region}" if io.kind == "write" else io.kind
+        if (rate := self._rates.get(event, 0.0)) and self._tape.chance(f"fail.{event}", rate):
+            return self._failure(io)
+        if io.kind in ("read", "write") and (rate := self._rates.get("short", 0.0)):
+            return Fate(short=self._tape.chance("short", rate))
+        return FINE
+
+    def _failure(self, io: IO) -> Fate:
+        errnos = _ERRNOS if io.kind in ("read", "write") else _ERRNOS[:1] if io.kind == "flush" else _ERRNOS[:2]
+        number = errnos[self._tape.draw("fail.errno", len(errnos))]
+        if number != errno.EINTR:
+            self.injected += 1
+        effect = _EFFECTS[self._tape.draw("fail.effect", len(_EFFECTS))] if io.kind != "read" else "none"
+        pages = _PAGES[self._tape.draw("fail.pages", len(_PAGES))] if io.kind == "flush" else "retry_ok"
+        return Fate(number, effect, pages=pages)

@@ -1,0 +1,212 @@
+"""A storage for a driver under test: its I/Os end when the tape says so, and as the plan says.
+
+It has the shape of any asyncio storage with positional I/O. Nothing happens when a call is made; the
+I/O becomes an event of the loop and takes effect when that is picked. So completions come in any
+order, and between any two steps of the driver.
+
+A call that is cancelled waits for its I/O, as the storage contract demands. With ``recalls=False`` it
+does not: it raises at once and the I/O lands later, which is what a thread pool does to those who forget.
+"""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from typing import Any
+
+from faults.device import Device, Operation
+from faults.loop import SimLoop
+from faults.plan import IO, Fate, Plan
+from faults.tape import Tape
+from faults.trace import Trace
+
+__all__ = ["PowerLost", "SimStorage"]
+
+
+SECTOR = 512
+
+
+class PowerLost(BaseException):
+    """The machine stops here. Not an Exception, so that no driver can handle it."""
+
+
+class _Settling(asyncio.Future[int]):
+    def cancel(self, msg: Any | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+class SimStorage:
+    """Positional I/O on a ``Device``. All offsets and lengths are in bytes.
+
+    Args:
+        region: names the part of the storage that an offset lies in; for plans and reports.
+        lives: how many I/Os end before the power is lost; None: it stays.
+        cached: ``pread_now`` serves everything; the default is that nothing is cached.
+        recalls: see above.
+        on_lost: called when a flush has failed and the kernel has given up on what it could not write.
+    """
+
+    alignment = 1
+
+    def __init__(
+        self,
+        device: Device,
+        loop: SimLoop,
+        tape: Tape,
+        plan: Plan,
+        trace: Trace,
+        *,
+        region: Callable[[int], str] = lambda _: "data",
+        lives: int | None = None,
+        cached: bool = False,
+        recalls: bool = True,
+        can_grow: bool = True,
+        on_lost: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.device = device
+        self.can_grow = can_grow
+        self.extends_with_zeros = True
+        self._loop = loop
+        self._tape = tape
+        self._plan = plan
+        self._trace = trace
+        self._region = region
+        self._lives = lives
+        self._cached = cached
+        self._recalls = recalls
+        self._on_lost = on_lost
+        self._numbers = 0
+        self.under_way: dict[int, IO] = {}
+
+    @property
+    def size(self) -> int:
+        return self.device.length
+
+    def pread_now(self, buffer: bytearray | memoryview, offset: int) -> int:
+        if not self._cached:
+            return 0
+        content = self.device.read(offset, len(buffer))
+        memoryview(buffer)[: len(content)] = content
+        return len(content)
+
+    async def pread_some(self, buffer: memoryview, offset: int) -> int:
+        io = self._io("read", offset, len(buffer))
+
+        def take_effect(fate: Fate) -> int:
+            content = self.device.read(offset, self._part(fate, offset, len(buffer)))
+            buffer[: len(content)] = content
+            return len(content)
+
+        return await self._run(io, take_effect)
+
+    async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
+        io = self._io("write", offset, len(data), fua=fua)
+        return await self._write(io, bytes(data), fua=fua)
+
+    async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
+        io = self._io("write", offset, length, fua=fua)
+        await self._write(io, bytes(length), fua=fua, whole=True)
+
+    async def discard(self, length: int, offset: int) -> None:
+        await self._run(self._io("discard", offset, length), lambda _: 0)
+
+    async def resize(self, size: int) -> None:
+        if not self.can_grow:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+        operation = self.device.issue_resize(size)
+        io = self._io("resize", size, 0)
+        await self._run(io, lambda _: self._end(operation), lambda fate: self._end_failed(operation, fate))
+
+    async def flush(self) -> None:
+        begun = self.device.tick()
+        io = self._io("flush", 0, 0)
+
+        def take_effect(_: Fate) -> int:
+            self.device.end_flush(begun)
+            return 0
+
+        def fail(fate: Fate) -> None:
+            if fate.pages != "retry_ok":
+                self.device.lose(begun, keep=self._some("lost"), visible=fate.pages == "clean_new")
+                self._on_lost()
+
+        await self._run(io, take_effect, fail)
+
+    async def drop_cache(self, length: int, offset: int) -> None:
+        self.device.drop_cache(offset, length)
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+    # One I/O
+
+    async def _write(self, io: IO, data: bytes, *, fua: bool, whole: bool = False) -> int:
+        operation = self.device.issue_write(io.offset, data)
+
+        def take_effect(fate: Fate) -> int:
+            count = len(data) if whole else self._part(fate, io.offset, len(data))
+            operation.data = data[:count]
+            self._end(operation)
+            if fua:
+                self.device.persist_write(operation)
+            return count
+
+        return await self._run(io, take_effect, lambda fate: self._end_failed(operation, fate))
+
+    def _io(self, kind: str, offset: int, length: int, *, fua: bool = False) -> IO:
+        self._numbers += 1
+        region = "" if kind in ("flush", "resize") else self._region(offset)
+        io = IO(self._numbers, kind, offset, length, region, fua)
+        self._trace.add("issue", io)
+        return io
+
+    async def _run(
+        self, io: IO, take_effect: Callable[[Fate], int], fail: Callable[[Fate], None] = lambda _: None
+    ) -> int:
+        future: asyncio.Future[int] = (_Settling if self._recalls else asyncio.Future)(loop=self._loop)
+        self.under_way[io.number] = io
+
+        def end() -> None:
+            self._spend_life()
+            del self.under_way[io.number]
+            fate = self._plan.fate(io)
+            self._trace.add("end", io, fate)
+            if not fate.errno:
+                count = take_effect(fate)
+                if not future.done():
+                    future.set_result(count)
+                return
+            fail(fate)
+            if not future.done():
+                future.set_exception(OSError(fate.errno, os.strerror(fate.errno)))
+
+        self._loop.happen(end)
+        return await future
+
+    def _spend_life(self) -> None:
+        if self._lives is not None:
+            if self._lives <= 0:
+                raise PowerLost
+            self._lives -= 1
+
+    def _end(self, operation: Operation) -> int:
+        self.device.end(operation)
+        return 0
+
+    def _end_failed(self, operation: Operation, fate: Fate) -> None:
+        if fate.effect == "all":
+            self.device.end(operation)
+        elif fate.effect == "some":
+            self.device.end(operation, only=self._some("torn"))
+        else:
+            self.device.end(operation, only=lambda _: False)
+
+    def _some(self, label: str) -> Callable[[int], bool]:
+        return lambda _: not self._tape.draw(label, 2)
+
+    def _part(self, fate: Fate, offset: int, length: int) -> int:
+        """How much of ``length`` is done: all, or for a short I/O up to a sector border within it."""
+        borders = (offset + length - 1) // SECTOR - offset // SECTOR
+        if not fate.short or not borders:
+            return length
+        return (offset // SECTOR + borders - self._tape.draw("short.by", borders)) * SECTOR - offset
