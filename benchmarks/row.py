@@ -80,7 +80,7 @@ class Row:
     peers: tuple[Side, ...]
     rounds: int = 15
     warm_up: bool = True
-    """One turn each that does not count. Needless where each turn starts a process or a fresh image."""
+    """One turn each that does not count. Needless where a turn is long and each starts from a fresh image."""
 
     @property
     def name(self) -> str:
