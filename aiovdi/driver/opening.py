@@ -101,7 +101,9 @@ def open_disk(
 async def read_header(storage: Storage) -> Header:
     """The header of the image in ``storage``. Raises FormatError or StorageError."""
     raw = bytearray(min(HEADER_BYTES, storage.size))
-    length = await read_full(storage, memoryview(raw), 0)
+    length = storage.pread_now(raw, 0)
+    if length < len(raw):
+        length += await read_full(storage, memoryview(raw)[length:], length)
     return parse(bytes(raw[:length]), file_size=storage.size)
 
 

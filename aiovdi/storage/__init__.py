@@ -83,9 +83,8 @@ async def open_file(
 
 
 def _kind(aio: Aio | None) -> type[FileStorage]:
-    if aio != "threads" and uring.works():
-        return uring.UringStorage
-    if aio == "io_uring":
+    if aio == "io_uring" and not uring.works():
         message = 'io_uring does not work here: the extra "uring" is not installed, or the kernel refuses it'
         raise StorageError(errno.ENOSYS, message, operation="open")
-    return FileStorage
+    # Where it is only installed and does not work, a UringStorage finds out and does everything on threads.
+    return uring.UringStorage if aio != "threads" and uring.is_installed() else FileStorage

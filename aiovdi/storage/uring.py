@@ -34,6 +34,7 @@ SQPOLL stays off: it doubles the speed of lone writes, and costs each open file 
 import asyncio
 import contextlib
 import importlib
+import importlib.util
 import os
 from collections import deque
 from functools import cache, partial
@@ -43,10 +44,11 @@ from aiovdi.settling import Settling
 from aiovdi.storage.file import FileStorage
 from aiovdi.units import KiB
 
-__all__ = ["UringStorage", "works"]
+__all__ = ["UringStorage", "is_installed", "works"]
 
 _DEPTH = 128
 _COPIED_MAX = 64 * KiB
+_NOT_LOOKED_FOR = object()
 _AT_ONCE_MAX = 64  # I/Os that may end within their submission before the loop gets its turn
 
 
@@ -55,29 +57,41 @@ class UringStorage(FileStorage):
 
     def __init__(self, fd: int, *, path: str, direct: bool = False) -> None:
         super().__init__(fd, path=path, direct=direct)
-        self._library = None if direct else _library()
+        self._library: Any = None if direct else _NOT_LOOKED_FOR
         self._ring: _Ring | None = None
 
+    def _find_library(self) -> Any:
+        """caio's module, or None where a thread has to do.
+
+        Looked for at the first I/O: who only opens an image and looks at it need not wait for an import.
+        """
+        if self._library is _NOT_LOOKED_FOR:
+            self._library = _library()
+        return self._library
+
     async def pread_some(self, buffer: memoryview, offset: int) -> int:
-        if self._library is None or len(buffer) > _COPIED_MAX:
+        library = self._find_library() if len(buffer) <= _COPIED_MAX else None
+        if library is None:
             return await super().pread_some(buffer, offset)
-        operation = self._library.Operation.read(len(buffer), self.fileno(), offset)
+        operation = library.Operation.read(len(buffer), self.fileno(), offset)
         if (count := await self._on_ring(operation)) is None:
             return await super().pread_some(buffer, offset)
         buffer[:count] = operation.get_value()
         return count
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
-        if self._library is None or fua or len(data) > _COPIED_MAX:
+        library = self._find_library() if len(data) <= _COPIED_MAX and not fua else None
+        if library is None:
             return await super().pwrite_some(data, offset, fua=fua)
-        count = await self._on_ring(self._library.Operation.write(bytes(data), self.fileno(), offset))
+        count = await self._on_ring(library.Operation.write(bytes(data), self.fileno(), offset))
         if count is None:
             return await super().pwrite_some(data, offset)
         self._reached(offset + count)
         return count
 
     async def flush(self) -> None:
-        if self._library is None or await self._on_ring(self._library.Operation.fdsync(self.fileno())) is None:
+        library = self._find_library()
+        if library is None or await self._on_ring(library.Operation.fdsync(self.fileno())) is None:
             await super().flush()
 
     async def _on_ring(self, operation: Any) -> int | None:
@@ -218,6 +232,11 @@ def _is_working(library: Any) -> bool:
         return bytes(operation.get_value()) == b"probe"
     finally:
         os.close(fd)
+
+
+def is_installed() -> bool:
+    """Whether the extra ``uring`` is there. Costs less than finding out whether it works."""
+    return importlib.util.find_spec("caio") is not None
 
 
 def works() -> bool:

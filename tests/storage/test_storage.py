@@ -40,16 +40,30 @@ async def test_each_mode_reads_what_it_wrote_at_any_offset(tmp_path: Path, cache
     await storage.close()
 
 
-@pytest.mark.parametrize(("works", "aio", "kind"), [
+@pytest.mark.parametrize(("is_installed", "aio", "kind"), [
     (True, None, uring.UringStorage), (True, "io_uring", uring.UringStorage), (True, "threads", FileStorage),
     (False, None, FileStorage), (False, "threads", FileStorage),
 ])  # fmt: skip
-async def test_io_uring_is_used_by_itself_where_it_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, works: bool, aio: Any, kind: type
+async def test_io_uring_is_used_by_itself_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_installed: bool, aio: Any, kind: type
 ) -> None:
-    monkeypatch.setattr(uring, "works", lambda: works)
+    monkeypatch.setattr(uring, "works", lambda: is_installed)
+    monkeypatch.setattr(uring, "is_installed", lambda: is_installed)
     storage = await open_file(tmp_path / "x", writable=True, create=True, aio=aio)
     assert type(storage) is kind
+    await storage.close()
+
+
+async def test_where_it_is_installed_and_does_not_work_threads_do_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uring, "_library", lambda: None)
+    storage = await open_file(tmp_path / "x", writable=True, create=True)
+    await storage.pwrite_some(memoryview(b"by a thread"), 0)
+    await storage.flush()
+    buffer = bytearray(11)
+    assert await storage.pread_some(memoryview(buffer), 0) == 11
+    assert buffer == b"by a thread"
     await storage.close()
 
 
