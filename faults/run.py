@@ -19,7 +19,7 @@ from faults.plan import Plan, Storm
 from faults.storage import PowerLost, SimStorage
 from faults.tape import Draw, Tape
 from faults.target import Disk, Target
-from faults.trace import Trace
+from faults.trace import Trace, acting
 from faults.workload import Profile, Request, Workload, draw_workload, payload
 
 __all__ = ["Outcome", "run"]
@@ -71,7 +71,7 @@ class _World:
         self.profile = profile
         self.oracle = Oracle(target.size)
         self.device = Device.holding(target.blank())
-        self.outcome = Outcome(None)
+        self.outcome = Outcome(None, trace=Trace(tape))
         self.trace = self.outcome.trace
 
     def live(self) -> None:
@@ -159,6 +159,7 @@ class _Session:
 
     async def _do(self, disk: Disk, request: Request) -> None:
         trace, oracle = self.world.trace, self.world.oracle
+        acting.set(request.name)
         trace.add("submit", request)
         token: Any = None
         try:
@@ -269,7 +270,7 @@ class _Session:
         if power:
             return survivor
         world = self.world
-        device = Device(unit=survivor.unit, durable=world.device.durable, durable_length=world.device.durable_length)
+        device = world.device.holds(world.device.durable, world.device.durable_length)
         for unit, content in survivor.durable.items():
             if content != device.volatile.get(unit, bytes(device.unit)):
                 device._put(unit, content, device.tick())
