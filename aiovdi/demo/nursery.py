@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Self
 
 from aiovdi.demo.ledger import RECORD, Event, Ledger, Record
@@ -37,6 +38,7 @@ class Nursery:
             stdout=subprocess.PIPE,
             process_group=0,  # Ctrl-C is for the parent, which ends the rest in an orderly way
         )
+        self._child: int | None = None
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             fcntl.fcntl(self._records, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
@@ -44,9 +46,12 @@ class Nursery:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._kill()
         with self._process as process:
             assert process.stdin is not None
             process.stdin.close()
+            while os.read(self._records, _PIPE_BYTES):
+                pass  # so that it can say its last words, and bury its child
 
     def raise_and_kill(self, workload: Workload, ledger: Ledger, when: Callable[[Ledger], bool]) -> None:
         """Start a child, enter all that it says into ``ledger``, and send it SIGKILL once ``when`` says so.
@@ -58,12 +63,9 @@ class Nursery:
         """
         self._say(workload.dump())
         records = self._heard()
-        pid = self._birth(records)
-        try:
-            signal_number = self._listen(records, ledger, pid, when)
-        except BaseException:
-            os.kill(pid, signal.SIGKILL)  # nobody has buried it, so it is nobody else
-            raise
+        self._child = self._birth(records)
+        signal_number = self._listen(records, ledger, when)
+        self._child = None
         self._say("")  # bury it
         if signal_number != signal.SIGKILL:
             raise RuntimeError(f"the child ended by itself after {ledger.records} records")
@@ -74,7 +76,7 @@ class Nursery:
             return record.number
         raise RuntimeError(_ENDED)
 
-    def _listen(self, records: Iterator[Record], ledger: Ledger, pid: int, when: Callable[[Ledger], bool]) -> int:
+    def _listen(self, records: Iterator[Record], ledger: Ledger, when: Callable[[Ledger], bool]) -> int:
         """Take records until the child has ended. Returns the signal that did it."""
         alive = True
         for record in records:
@@ -82,9 +84,14 @@ class Nursery:
                 return record.number
             ledger.take(record)
             if alive and (record.event is Event.CLOSED or when(ledger)):
-                os.kill(pid, signal.SIGKILL)
+                self._kill()
                 alive = False
         raise RuntimeError(_ENDED)
+
+    def _kill(self) -> None:
+        if self._child is not None:
+            with suppress(ProcessLookupError):  # an orphan may be buried; any other child is not, so it is no one else
+                os.kill(self._child, signal.SIGKILL)
 
     @property
     def _records(self) -> int:

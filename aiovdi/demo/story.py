@@ -152,7 +152,7 @@ class _Story:
 
     async def close_cleanly(self, ledger: Ledger) -> None:
         """Let aiovdi give back what the kill has leaked, and look once more."""
-        offset = ledger.sectors[0] * SECTOR
+        offset = min(ledger.sectors, default=0) * SECTOR
         self._tell("\nopened, one sector written back as it was, closed")
         async with open_disk(self._copy, "r+") as disk:
             await disk.pwrite(await disk.pread(SECTOR, offset), offset)

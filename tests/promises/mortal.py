@@ -34,16 +34,19 @@ class Mortal:
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
         half = data[: len(data) // 2 // SECTOR * SECTOR]
 
-        async def write_half() -> object:
-            return await self._inner.pwrite_some(half, offset, fua=fua) if half else None
+        async def write_half() -> None:
+            if half:
+                await self._inner.pwrite_some(half, offset, fua=fua)
 
-        return await self._live(lambda: self._inner.pwrite_some(data, offset, fua=fua), write_half)
+        count: int = await self._live(lambda: self._inner.pwrite_some(data, offset, fua=fua), write_half)
+        return count
 
     async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         half = length // 2 // SECTOR * SECTOR
 
-        async def zero_half() -> object:
-            return await self._inner.write_zeroes(half, offset, fua=fua) if half else None
+        async def zero_half() -> None:
+            if half:
+                await self._inner.write_zeroes(half, offset, fua=fua)
 
         await self._live(lambda: self._inner.write_zeroes(length, offset, fua=fua), zero_half)
 

@@ -195,7 +195,13 @@ async def test_a_kill_between_any_two_calls_of_the_storage_loses_nothing(tmp_pat
         for call in range(1, MORTAL_CALLS + 1):
             lifetime = 3 * call + rng.randrange(3)
             ledger = await series.kill(
-                nursery, lambda _: False, requests=MORTAL_REQUESTS, depth=8, aio="threads", lifetime=lifetime
+                nursery,
+                lambda _: False,
+                requests=MORTAL_REQUESTS,
+                depth=8,
+                cache="unsafe",
+                aio="threads",
+                lifetime=lifetime,
             )
             ends.append(ledger.last.event)
     assert Event.CLOSED not in ends, "the storage outlived its last call"
