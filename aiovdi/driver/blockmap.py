@@ -12,8 +12,7 @@ the first page and the start of the bmap.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from aiovdi.format import bmap
 from aiovdi.format.header import Header
@@ -89,29 +88,15 @@ class BlockMap:
 
     # Holding
 
-    @contextmanager
-    def held(self, block: BlockIndex) -> Iterator[None]:
-        """Keep the page of ``block``, which is in memory, while the caller works on its entry."""
-        page = (block + self.shift) >> CELL_BITS
+    def hold(self, sector: SectorIndex) -> None:
+        """Keep the page of ``sector``, which is in memory, until ``release``; nests."""
+        page = sector >> (CELL_BITS - _SECTOR_BITS)
         assert page in self.pages
-        self._hold(page)
-        try:
-            yield
-        finally:
-            self._release(page)
-
-    def hold_sector(self, sector: SectorIndex) -> None:
-        """Keep the page of ``sector`` until ``release_sector``; nests."""
-        self._hold(sector >> (CELL_BITS - _SECTOR_BITS))
-
-    def release_sector(self, sector: SectorIndex) -> None:
-        """Undo one ``hold_sector``."""
-        self._release(sector >> (CELL_BITS - _SECTOR_BITS))
-
-    def _hold(self, page: int) -> None:
         self._holds[page] = self._holds.get(page, 0) + 1
 
-    def _release(self, page: int) -> None:
+    def release(self, sector: SectorIndex) -> None:
+        """Undo one ``hold``."""
+        page = sector >> (CELL_BITS - _SECTOR_BITS)
         self._holds[page] -= 1
         if not self._holds[page]:
             del self._holds[page]

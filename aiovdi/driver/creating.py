@@ -7,7 +7,6 @@ leaves half an image under the name that was asked for.
 
 import errno
 import os
-import secrets
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -87,7 +86,7 @@ async def new_file(path: str | os.PathLike[str], *, overwrite: bool, aio: Aio | 
         if not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
         await _require_unused(place)
-    passing = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
+    passing = place.with_name(f".{place.name}.{os.urandom(4).hex()}.part")
     storage = await open_file(passing, writable=True, exclusive=True, aio=aio)
     try:
         try:

@@ -120,6 +120,29 @@ class Disk(Reader):
     # The write path
 
     async def _write(self, data: memoryview, offset: int, *, fua: bool) -> None:
+        block = offset >> self._block_bits
+        if (offset + len(data) - 1) >> self._block_bits == block:
+            segment = Segment(BlockIndex(block), offset & self._block_mask, len(data), 0)
+            is_durable = await self._write_segment(segment, data, fua=fua)
+        else:
+            is_durable = await self._write_segments(data, offset, fua=fua)
+        if fua and not is_durable:
+            # One flush covers the data, the entry that leads to it, and whatever else it waits for.
+            await self._flush_storage()
+
+    async def _write_segment(self, segment: Segment, data: memoryview, *, fua: bool) -> bool:
+        """Write within one block. Returns whether it is durable already, which only ``fua`` can make it."""
+        entry = await self._lookup(segment.block)
+        if entry >= ZERO:
+            await self._write_unmapped(segment, data)
+            return False
+        self._refuse_shared(segment.block, Slot(entry))
+        direct = fua and self._is_durable(segment.block)
+        await self._write_mapped(segment, Slot(entry), data, fua=direct)
+        return direct
+
+    async def _write_segments(self, data: memoryview, offset: int, *, fua: bool) -> bool:
+        """Write across blocks, all parts at once. Returns as ``_write_segment`` does."""
         pieces: list[Piece] = []
         unmapped: list[Segment] = []
         try:
@@ -131,9 +154,7 @@ class Disk(Reader):
         finally:
             for piece in pieces:
                 self._unpin(piece.slots)
-        if fua and not direct:
-            # One flush covers the data, the entry that leads to it, and whatever else it waits for.
-            await self._flush_storage()
+        return direct
 
     async def _plan_change(self, pieces: list[Piece], unmapped: list[Segment], *, offset: int, length: int) -> None:
         """Append the mapped parts of the range, pinned, and the segments that have no slot."""
@@ -157,14 +178,21 @@ class Disk(Reader):
         async with self._allocation_lock(segment.block):
             entry = await self._lookup(segment.block)
             if entry >= ZERO:
-                with self._blockmap.held(segment.block):
+                sector = self._blockmap.sector_of(segment.block)
+                self._blockmap.hold(sector)
+                try:
                     await self._allocate(segment, data)
+                finally:
+                    self._blockmap.release(sector)
                 return
         # Another writer came first; from here on nobody waits for anybody.
+        await self._write_mapped(segment, Slot(entry), data)
+
+    async def _write_mapped(self, segment: Segment, slot: Slot, data: memoryview, *, fua: bool = False) -> None:
         pieces: list[Piece] = []
-        self._add_piece(pieces, segment, Slot(entry))
+        self._add_piece(pieces, segment, slot)
         try:
-            await self._write_in_place(pieces[0], data)
+            await self._write_in_place(pieces[0], data, fua=fua)
         finally:
             self._unpin(pieces[0].slots)
 

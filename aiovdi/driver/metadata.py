@@ -183,7 +183,7 @@ class MetadataWriter:
             self._stamps[sector] = self._flusher.stamp()
             if self._unsettled.pop(sector, None) is not None:
                 self._outcome._settled(sector)
-                self._blockmap.release_sector(sector)
+                self._blockmap.release(sector)
         for entry in entries:
             self._outcome._publish(entry.block, entry.slot)
             entry.set_result(None)
@@ -191,7 +191,7 @@ class MetadataWriter:
     def _failed(self, first: SectorIndex, last: SectorIndex, entries: list[Entry], failure: StorageError) -> None:
         for sector in range(first, last + 1):
             if sector not in self._unsettled:
-                self._blockmap.hold_sector(sector)
+                self._blockmap.hold(sector)
             self._unsettled[sector] = failure
         for entry in entries:
             self._outcome._doubt(entry.slot, self._blockmap.sector_of(entry.block))

@@ -126,10 +126,13 @@ class Reader:
         The buffer is the disk's until this returns or raises.
         """
         view = as_bytes_view(buffer)
-        self._admit_read(len(view), offset)
+        length = len(view)
+        if 0 < length <= INLINE_MAX and self._read_inline(view, length, offset):
+            return length
+        self._admit_read(length, offset)
         with self._lifecycle:
             await self._read(view, offset)
-        return len(view)
+        return length
 
     async def extents(self, length: int | None = None, offset: int = 0) -> AsyncIterator[Extent]:
         """What the range consists of, in order, neighbours of one kind merged. The default is the whole disk.
@@ -186,22 +189,24 @@ class Reader:
     # The read path
 
     def _pread_inline(self, length: int, offset: int) -> bytes | None:
-        """The whole answer without waiting, or None. Needs no check of the state: a closed disk has no pages."""
+        """The whole answer without waiting, or None."""
+        view = self._scratch[:length]
+        return view.tobytes() if self._read_inline(view, length, offset) else None
+
+    def _read_inline(self, view: memoryview, length: int, offset: int) -> bool:
+        """Fill ``view`` without waiting, if that can be had. The state needs no check: a closing disk has no pages."""
         credit = self._credit - (length if length > CREDIT_PER_REQUEST else CREDIT_PER_REQUEST)  # noqa: FURB136
         block = offset >> self._block_bits
         cell = block + self._cells_before
         page = self._pages.get(cell >> CELL_BITS)
         if page is None or credit < 0 or (offset + length - 1) >> self._block_bits != block:
-            return None
+            return False
         slot = page[cell & CELL_MASK]
         if slot >= ZERO or offset + length > self._size:
-            return None
-        view = self._scratch[:length]
-        at = self._data_offset + slot * self._slot_stride + (offset & self._block_mask)
-        if self._pread_now(view, at) != length:
-            return None
+            return False
         self._credit = credit
-        return view.tobytes()
+        at = self._data_offset + slot * self._slot_stride + (offset & self._block_mask)
+        return self._pread_now(view, at) == length
 
     async def _pread(self, length: int, offset: int) -> bytes:
         whole = _blank(length)

@@ -38,7 +38,9 @@ from aiovdi.units import GiB, Slot
 
 __all__ = ["Slots"]
 
-_SHARE = 8
+_SHARE = 4
+_GROWTH = 8
+"""Few large windows: a flush amid many writes has them all to write back, and they wait for it."""
 _TOO_LARGE = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 
@@ -46,8 +48,8 @@ class Slots:
     """The slots of one image that are not mapped, and the making of clean ones."""
 
     window_min = 64
-    window_max = 1024
-    window_bytes_max = 1 * GiB
+    window_max = 4096
+    window_bytes_max = 4 * GiB
 
     def __init__(
         self,
@@ -66,6 +68,8 @@ class Slots:
         self._doubtful: dict[Slot, tuple[SectorIndex, Stamp | None]] = {}
         self._pins = pins
         self._window = self._fitting(self.window_min)
+        self._making_at = 0
+        """With fewer clean slots than this the next window is made, ahead of need."""
         self._making: asyncio.Task[VDIError | None] | None = None
         flusher.on_covered.append(self._wash)
         self.adopt(Scan(), header.blocks_allocated)
@@ -91,7 +95,7 @@ class Slots:
             if (error := await join(self._make())) is not None:
                 raise StorageError.wrap(error, operation="allocate") if isinstance(error, StorageError) else error
         slot = heapq.heappop(self._clean)
-        if len(self._clean) < self._window // 4 and self._end < self._header.block_count:
+        if len(self._clean) < self._making_at and self._end < self._header.block_count:
             self._make()  # ahead of need; if it fails, whoever finds no clean slot tries again and is told
         return slot
 
@@ -146,7 +150,7 @@ class Slots:
                 await self._flusher.flush()
             while (error := await self._try_window(self._window)) is not None and self._window > 1:
                 self._window //= 2
-            self._window = min(self._window * 2, self._fitting(self.window_max))
+            self._window = min(self._window * _GROWTH, self._fitting(self.window_max))
             return error
         except VDIError as failure:
             return failure
@@ -174,6 +178,7 @@ class Slots:
         self._end = Slot(end)
         for slot in (*reused, *map(Slot, fresh)):
             heapq.heappush(self._clean, slot)
+        self._making_at = len(self._clean) // 2
         return None
 
     def _spare(self) -> int:
