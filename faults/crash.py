@@ -4,19 +4,24 @@ A power loss leaves each unit at what is durable, at any version since, or with 
 flight merged into one of those that it could have met. The choices are independent, so the space of
 images is a product, and one image is one choice a unit. Choice 0 keeps the newest that had ended.
 
+A device that keeps some order leaves fewer. ``sequential``: changes persist in the order in which they
+ended, those of one write from its first unit on, the length before the units. ``safe_append``: the
+length never covers a unit that was appended and is not there. Such a space is a union of products.
+
 ``kill -9`` takes the process and not the page cache: what had ended stays, and of what was in
 flight each unit may have got there or not.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import permutations, product
 from math import prod
 from typing import TypeVar
 
 from faults.device import Device, Operation, UnitIndex
 from faults.tape import Tape
 
-__all__ = ["CrashSpace", "kill_space", "power_loss_space"]
+__all__ = ["CrashSpace", "CrashUnion", "kill_space", "power_loss_space"]
 
 T = TypeVar("T")
 
@@ -37,13 +42,19 @@ class CrashSpace:
         """How many images there are (some may be equal where a length cuts units off)."""
         return prod(len(contents) for contents in self.units.values()) * len(self.lengths)
 
+    def images(self) -> Iterator[Device]:
+        """All of them."""
+        for length in range(len(self.lengths)):
+            for choices in product(*(range(len(contents)) for contents in self.units.values())):
+                yield self.image(dict(zip(self.units, choices, strict=True)), length)
+
     def image(self, units: dict[UnitIndex, int], length: int = 0) -> Device:
         """The image with these choices; 0 where a unit has none."""
         durable = dict(self.device.durable)
         for unit, contents in self.units.items():
             durable[unit] = contents[units.get(unit, 0)]
         end = self.lengths[length]
-        return _cut(Device(unit=self.device.unit, durable=durable, durable_length=end))
+        return self.device.holds(_cut(durable, end, self.device.unit), end)
 
     def draw(self, tape: Tape) -> Device:
         """One image of the tape's choosing: everything kept, all that may be lost is, or each unit by itself."""
@@ -60,20 +71,97 @@ class CrashSpace:
         return len(self.device.versions.get(unit, ()))
 
 
-def power_loss_space(device: Device) -> CrashSpace:
+@dataclass(frozen=True)
+class CrashUnion:
+    """The states of several spaces, the most benign first."""
+
+    parts: list[CrashSpace]
+
+    @property
+    def count(self) -> int:
+        """How many images there are, where no two parts have one in common."""
+        return sum(part.count for part in self.parts)
+
+    def images(self) -> Iterator[Device]:
+        """All of them."""
+        for part in self.parts:
+            yield from part.images()
+
+    def draw(self, tape: Tape) -> Device:
+        """One image of the tape's choosing."""
+        return self.parts[tape.draw("crash.part", len(self.parts))].draw(tape)
+
+
+def power_loss_space(device: Device) -> CrashSpace | CrashUnion:
     """What power loss may leave now."""
+    if device.order == "sequential":
+        return CrashUnion(list(_in_sequence(device)))
     touching = _touching(device)
     units = {
         unit: _power_contents(device, unit, touching.get(unit, []))
         for unit in sorted(device.versions.keys() | touching.keys())
     }
     lengths = [device.length, *(length for length, _ in reversed(device.lengths)), device.durable_length]
-    return CrashSpace(device, units, _distinct([*lengths, *_lengths_in_flight(device)]))
+    space = CrashSpace(device, units, _distinct([*lengths, *_lengths_in_flight(device)]))
+    return (
+        CrashUnion([_safely_appended(space, end) for end in space.lengths]) if device.order == "safe_append" else space
+    )
+
+
+def _in_sequence(device: Device) -> Iterator[CrashSpace]:
+    """Everything that has ended, with what is in flight; then one change less at a time."""
+    changes = [
+        (version.ended, unit, number)
+        for unit, all_of in device.versions.items()
+        for number, version in enumerate(all_of)
+    ]
+    changes += [(ended, -1, number) for number, (_, ended) in enumerate(device.lengths)]
+    in_flight = {
+        unit: _overlaid(
+            device,
+            [(0, device.volatile.get(unit, bytes(device.unit)))],
+            [(start, piece, 0) for _, start, piece in writes],
+        )
+        for unit, writes in sorted(_touching(device).items())
+    }
+    whole = device.holds(dict(device.volatile), device.length)
+    yield CrashSpace(whole, in_flight, _distinct([device.length, *_lengths_in_flight(device)]))
+    for _, unit, number in sorted(changes, reverse=True):
+        if unit < 0:
+            before = device.lengths[number - 1][0] if number else device.durable_length
+            whole = whole.holds(whole.durable, before)
+        else:
+            before_it = (
+                device.versions[unit][number - 1].content if number else device.durable.get(unit, bytes(device.unit))
+            )
+            whole = whole.holds({**whole.durable, unit: before_it}, whole.durable_length)
+        yield CrashSpace(whole, {}, [whole.durable_length])
+
+
+def _safely_appended(space: CrashSpace, end: int) -> CrashSpace:
+    """The part of ``space`` with this length, in which no appended unit below it is missing."""
+    device = space.device
+    units = {}
+    for unit, contents in space.units.items():
+        first = sum(1 for version in device.versions.get(unit, ()) if version.appends)
+        units[unit] = contents
+        if unit * device.unit >= end:
+            units[unit] = contents[:1]  # cut off anyway
+        elif first:
+            versions = device.versions[unit]
+            since = max(number for number, version in enumerate(versions) if version.appends)
+            older = {device.durable.get(unit, bytes(device.unit)), *(version.content for version in versions[:since])}
+            units[unit] = [
+                content for content in contents if content not in older - {v.content for v in versions[since:]}
+            ]
+        elif unit * device.unit >= device.length and end > device.length:
+            units[unit] = contents[1:]  # the write in flight that moves the end, with its data
+    return CrashSpace(device, units, [end])
 
 
 def kill_space(device: Device) -> CrashSpace:
     """What ``kill -9`` of the process may leave now: the page cache lives on, and is taken as durable here."""
-    survivor = Device(unit=device.unit, durable=dict(device.volatile), durable_length=device.length)
+    survivor = device.holds(dict(device.volatile), device.length)
     zeros = bytes(device.unit)
     units = {
         unit: _overlaid(
@@ -135,10 +223,10 @@ def _distinct(values: list[T]) -> list[T]:
     return list(dict.fromkeys(values))
 
 
-def _cut(device: Device) -> Device:
+def _cut(durable: dict[UnitIndex, bytes], length: int, unit: int) -> dict[UnitIndex, bytes]:
     """Nothing lies past the end."""
-    edge, keep = device.durable_length // device.unit, device.durable_length % device.unit
-    durable = {unit: content for unit, content in device.durable.items() if unit < edge}
-    if keep and edge in device.durable:
-        durable[edge] = device.durable[edge][:keep].ljust(device.unit, b"\0")
-    return Device(unit=device.unit, durable=durable, durable_length=device.durable_length)
+    edge, keep = length // unit, length % unit
+    kept = {index: content for index, content in durable.items() if index < edge}
+    if keep and edge in durable:
+        kept[edge] = durable[edge][:keep].ljust(unit, b"\0")
+    return kept

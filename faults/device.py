@@ -12,8 +12,8 @@ Rule 3: sparse, because images are: a unit that was never written is not there a
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 __all__ = ["Device", "Operation", "UnitIndex", "Version"]
 
@@ -22,10 +22,12 @@ Instant = int
 
 
 class Version(NamedTuple):
-    """Content that a unit took on, or a length."""
+    """Content that a unit took on."""
 
     content: bytes
     ended: Instant
+    appends: bool = False
+    """The unit lay past the end until then."""
 
 
 @dataclass(eq=False)
@@ -40,11 +42,17 @@ class Operation:
 
 @dataclass
 class Device:
-    """One disk, or one file on it."""
+    """One disk, or one file on it. ``presets`` names the usual combinations of its options."""
 
     unit: int = 512
     durable: dict[UnitIndex, bytes] = field(default_factory=dict)
     durable_length: int = 0
+    writes_through: bool = False
+    """What has ended is durable."""
+    flush_lies: bool = False
+    """Flush and FUA succeed and make nothing durable."""
+    order: str = "any"
+    """In which order things persist: ``any``, ``sequential``, or ``safe_append``. ``crash`` says what they mean."""
 
     def __post_init__(self) -> None:
         self.volatile = dict(self.durable)
@@ -57,9 +65,9 @@ class Device:
         self._zeros = bytes(self.unit)
 
     @classmethod
-    def holding(cls, content: bytes, *, unit: int = 512) -> "Device":
+    def holding(cls, content: bytes, *, unit: int = 512, **options: Any) -> "Device":
         """A device on which ``content`` is durable."""
-        device = cls(unit=unit)
+        device = cls(unit=unit, **options)
         for at in range(0, len(content), unit):
             piece = content[at : at + unit]
             if piece.count(0) != len(piece):
@@ -67,6 +75,10 @@ class Device:
         device.durable_length = len(content)
         device.__post_init__()
         return device
+
+    def holds(self, durable: dict[UnitIndex, bytes], length: int) -> "Device":
+        """A device of this kind, on which this is durable and nothing else has happened."""
+        return replace(self, durable=durable, durable_length=length)
 
     # Reading
 
@@ -111,11 +123,17 @@ class Device:
         if operation.kind == "resize":
             if only is None or only(0):
                 self._set_length(operation.offset, now)
-            return
+        else:
+            self._end_write(operation, now, only)
+        if self.writes_through:
+            self._make_durable(self.tick())
+
+    def _end_write(self, operation: Operation, now: Instant, only: Callable[[int], bool] | None) -> None:
         end = 0
         for number, (unit, start, piece) in enumerate(self.pieces(operation)):
             if only is None or only(number):
-                self._put(unit, self.merge(self.volatile.get(unit, self._zeros), start, piece), now)
+                content = self.merge(self.volatile.get(unit, self._zeros), start, piece)
+                self._put(unit, content, now, appends=unit * self.unit >= self.length)
                 end = unit * self.unit + start + len(piece)
         if end > self.length:
             self._set_length(end, now)
@@ -136,9 +154,9 @@ class Device:
             return piece
         return content[:start] + piece + content[start + len(piece) :]
 
-    def _put(self, unit: UnitIndex, content: bytes, now: Instant) -> None:
+    def _put(self, unit: UnitIndex, content: bytes, now: Instant, *, appends: bool = False) -> None:
         self.volatile[unit] = content
-        self.versions.setdefault(unit, []).append(Version(content, now))
+        self.versions.setdefault(unit, []).append(Version(content, now, appends))
 
     def _set_length(self, length: int, now: Instant) -> None:
         if length < self.length:
@@ -164,6 +182,10 @@ class Device:
 
     def end_flush(self, begun: Instant) -> None:
         """A flush that was issued at ``begun`` succeeded: what had ended by then is durable."""
+        if not self.flush_lies:
+            self._make_durable(begun)
+
+    def _make_durable(self, begun: Instant) -> None:
         self.persist(list(self.versions), before=begun)
         kept = [pair for pair in self.lengths if pair[1] >= begun]
         if len(kept) < len(self.lengths):
@@ -181,6 +203,8 @@ class Device:
 
     def persist_write(self, operation: Operation) -> None:
         """``operation`` was FUA and has ended: it is durable, and with it the length up to its end."""
+        if self.flush_lies:
+            return
         before = self.tick()
         self.persist([unit for unit, _, _ in self.pieces(operation)], before=before)
         end = operation.offset + len(operation.data)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from faults.tape import Tape
 
-__all__ = ["FINE", "IO", "NoFaults", "Plan", "Rule", "Rules", "Storm", "Fate", "parse_rule"]
+__all__ = ["FINE", "IO", "Fate", "FewFaults", "NoFaults", "Plan", "Rule", "Rules", "Storm", "parse_rule"]
 
 
 @dataclass(eq=False, slots=True)
@@ -158,6 +158,22 @@ class Rules:
                     self.state = self.state if rule.new_state is None else rule.new_state
                     self.injected += bool(rule.fate.errno)
                     return rule.fate
+        return FINE
+
+
+class FewFaults:
+    """A plan in which at most ``limit`` I/Os fail, and the tape says which: for exhaustive search."""
+
+    def __init__(self, tape: Tape, limit: int = 1) -> None:
+        self._tape = tape
+        self._limit = limit
+        self.injected = 0
+
+    def fate(self, io: IO) -> Fate:
+        if self.injected < self._limit and self._tape.draw("fail", 2):
+            self.injected += 1
+            effects = 2 if io.kind in ("write", "resize") else 1
+            return Fate(errno.EIO, ("none", "all")[self._tape.draw("fail.effect", effects)])
         return FINE
 
 
