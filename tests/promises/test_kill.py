@@ -26,7 +26,7 @@ from aiovdi.demo.nursery import Nursery
 from aiovdi.demo.verdict import judge
 from aiovdi.demo.workload import Workload
 from aiovdi.storage import Aio, Cache, uring
-from aiovdi.units import GiB, KiB, MiB
+from aiovdi.units import KiB, MiB
 
 KILLS = 200
 CACHES: tuple[Cache, ...] = ("writeback", "writethrough", "unsafe")
@@ -35,7 +35,7 @@ GENERATIONS = 4
 QEMU_AFTER = 3
 """The kill of an image after which QEMU writes to it; the next one finds what QEMU has left."""
 
-SIZE = 4 * GiB
+SIZE = 64 * MiB
 """Large beside a window of slots: a kill leaks up to one, and QEMU takes its next slot after the leak."""
 REQUESTS = 120
 DEPTH = 16
