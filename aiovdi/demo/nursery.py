@@ -36,6 +36,7 @@ class Nursery:
             command or _CHILD,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
             process_group=0,  # Ctrl-C is for the parent, which ends the rest in an orderly way
         )
         self._child: int | None = None
@@ -59,7 +60,7 @@ class Nursery:
         ``when`` is asked after each record. A child that has closed its disk is killed in any case.
 
         Raises:
-            RuntimeError: the child ended by itself; its traceback is on stderr.
+            RuntimeError: the child ended by itself, or what forks it did; the traceback is on stderr.
         """
         self._say(workload.dump())
         records = self._heard()
@@ -100,8 +101,10 @@ class Nursery:
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n".encode())
-        self._process.stdin.flush()
+        try:
+            self._process.stdin.write(f"{line}\n".encode())
+        except BrokenPipeError as error:
+            raise RuntimeError(_ENDED) from error
 
     def _heard(self) -> Iterator[Record]:
         """Records as they come, whole ones only."""
