@@ -1,0 +1,57 @@
+"""What a search runs, by a name under which another process, a file or a command finds it again.
+
+``vdi``            aiovdi's driver
+``module:name``    a target (a class without arguments, or an object), or a story (a function)
+
+A search knows nothing else of what it runs: a subject takes a tape and gives an outcome.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, cast
+
+from faults.run import Outcome, run
+from faults.story import run_story
+from faults.tape import Tape
+from faults.target import Target
+from faults.workload import Profile
+
+__all__ = ["Subject", "find", "of"]
+
+ALIASES = {"vdi": "faults.vdi:VDI"}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something that runs from a tape."""
+
+    name: str
+    run: Callable[[Tape], Outcome]
+    profile: Profile = field(default_factory=Profile)
+
+
+def find(name: str, profile: Profile = Profile()) -> Subject:  # noqa: B008
+    """The subject of this name.
+
+    Raises:
+        ValueError: there is none; the message says what a name looks like.
+    """
+    module, _, attribute = ALIASES.get(name, name).partition(":")
+    try:
+        thing: Any = import_module(module)
+        for part in attribute.split("."):
+            thing = getattr(thing, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        known = ", ".join(ALIASES)
+        raise ValueError(f"target {name!r}: {error}; expected module:name, or one of {known}") from error
+    return of(name, thing, profile)
+
+
+def of(name: str, thing: Any, profile: Profile = Profile()) -> Subject:  # noqa: B008
+    """``thing`` as a subject: a target, a class that makes one, or a story."""
+    if inspect.isfunction(thing):
+        return Subject(name, lambda tape: run_story(thing, tape), profile)
+    target = cast(Target, thing() if inspect.isclass(thing) else thing)
+    return Subject(name, lambda tape: run(target, tape, profile), profile)
