@@ -15,12 +15,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import permutations
 
-__all__ = ["SECTOR", "Flush", "Oracle", "Read", "Violation", "Write", "describe"]
+__all__ = ["PARTIAL_WRITES_MAX", "SECTOR", "Flush", "Oracle", "Read", "Violation", "Write", "describe"]
 
 SECTOR = 512
 _BLANK = bytes(SECTOR)
-_ORDERS_MAX = 3
-"""Overlapping writes whose orders are all looked at. More than these are never under way on one sector."""
+PARTIAL_WRITES_MAX = 4
+"""Writes to a part of a sector whose orders are all looked at. Workloads have no more of them."""
 
 
 class Violation(AssertionError):
@@ -261,10 +261,13 @@ def _merge(value: bytes, start: int, piece: bytes) -> bytes:
 
 def _orders(values: set[bytes], writes: list[tuple[int, bytes]]) -> set[bytes]:
     """``values`` with any of ``writes`` done, in any order."""
-    found = set(values)
-    for count in range(1, min(len(writes), _ORDERS_MAX) + 1):
-        for chosen in permutations(writes, count):
-            for value in values:
+    # A write of the whole sector hides what came before it, so that only those of a part need their orders tried.
+    found = values | {piece for _, piece in writes if len(piece) == SECTOR}
+    parts = [write for write in writes if len(write[1]) < SECTOR]
+    bases = list(found)
+    for count in range(1, min(len(parts), PARTIAL_WRITES_MAX) + 1):
+        for chosen in permutations(parts, count):
+            for value in bases:
                 merged = value
                 for start, piece in chosen:
                     merged = _merge(merged, start, piece)
@@ -274,6 +277,8 @@ def _orders(values: set[bytes], writes: list[tuple[int, bytes]]) -> set[bytes]:
 
 def _results(values: set[bytes], write: tuple[int, bytes], rivals: list[tuple[int, bytes]]) -> set[bytes]:
     """``values`` with ``write`` done, and any of ``rivals`` done before or after it."""
+    if len(write[1]) == SECTOR:
+        return _orders({write[1]}, rivals)
     results = set()
     for value in values:
         for before in _orders({value}, rivals):

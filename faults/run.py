@@ -1,57 +1,61 @@
 """One run: a tape becomes sessions on a simulated storage, each judged when it has ended.
 
-A session opens the disk, lets the clients do their work, and ends: by a close, by ``kill -9``, or by a
-power loss after so many I/Os. Then somebody else's reader reads what is left, the oracle judges
-every sector of it, and the next session opens it, with no repair in between.
+What the tape does not say, a ``Script`` may: which requests, which faults, which end. Exhaustive
+searches fix those, and let the tape vary the rest.
 """
 
-import asyncio
 import gc
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from faults.crash import kill_space, power_loss_space
-from faults.device import Device
-from faults.loop import SimLoop
-from faults.oracle import Oracle, Violation
+from faults.loop import Schedule
+from faults.oracle import Violation
 from faults.plan import Plan, Storm
-from faults.storage import PowerLost, SimStorage
-from faults.tape import Draw, Tape
-from faults.target import Disk, Target
-from faults.trace import Trace, acting
-from faults.workload import Profile, Request, Workload, draw_workload, payload
+from faults.schedules import SCHEDULES, draw_schedule
+from faults.session import Outcome, Session, World
+from faults.tape import Tape
+from faults.target import Target
+from faults.workload import Profile, Workload, draw_workload
 
-__all__ = ["Outcome", "run"]
+__all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
 
 SESSIONS_MAX = 3
 LIVES = (None, 4, 16, 64)
 ENDS = ("close", "power", "kill")
 
 
-@dataclass
-class Outcome:
-    """What a run showed."""
+@dataclass(frozen=True)
+class Script:
+    """What a run takes from here instead of the tape. None: from the tape."""
 
-    failure: str | None
-    """What was broken; None if everything held."""
-    kind: str = ""
-    """One word for the failure, so that a shrunk run can be told to show the same."""
-    draws: list[Draw] = field(default_factory=list)
-    trace: Trace = field(default_factory=Trace)
-    steps: int = 0
-    images: int = 0
-    """Crash images that were opened and judged."""
-    injected: int = 0
+    workloads: tuple[Workload, ...] | None = None
+    """One for each session."""
+    plan: Callable[[Tape], Plan] = Storm
+    end: str | None = None
+    """Of each session: one of ``ENDS``."""
+    lives: int | None = None
+    """Power loss and kill come before the n-th I/O ends, n below this."""
 
 
-def run(target: Target, tape: Tape, profile: Profile = Profile()) -> Outcome:  # noqa: B008
-    """Run what ``tape`` says. Never raises for what the target does; that is the outcome's failure."""
-    world = _World(target, tape, profile)
+DRAWN = Script()
+
+
+def run(
+    target: Target, tape: Tape, profile: Profile | None = None, *, schedule: str | None = None, script: Script = DRAWN
+) -> Outcome:
+    """Run what ``tape`` says. Never raises for what the target does; that is the outcome's failure.
+
+    Args:
+        profile: how large a workload may be, and on what kind of disk.
+        schedule: one of ``SCHEDULES``; None: the tape says.
+        script: what is fixed.
+    """
+    profile = profile or Profile()
+    world = World(target, tape, profile.preset)
     enabled = gc.isenabled()
-    gc.disable()
+    gc.disable()  # what the collector finds, and when, is no part of a run
     try:
-        world.live()
+        _live(world, profile, script, SCHEDULES[schedule or draw_schedule(tape)])
     except Violation as violation:
         world.outcome.failure = str(violation)
         world.outcome.kind = world.outcome.kind or "violation"
@@ -62,235 +66,24 @@ def run(target: Target, tape: Tape, profile: Profile = Profile()) -> Outcome:  #
     return world.outcome
 
 
-class _World:
-    """The target, its storage, and those who watch."""
-
-    def __init__(self, target: Target, tape: Tape, profile: Profile) -> None:
-        self.target = target
-        self.tape = tape
-        self.profile = profile
-        self.oracle = Oracle(target.size)
-        self.device = Device.holding(target.blank())
-        self.outcome = Outcome(None, trace=Trace(tape))
-        self.trace = self.outcome.trace
-
-    def live(self) -> None:
-        for session in range(1 + self.tape.draw("sessions", SESSIONS_MAX)):
-            workload = draw_workload(
-                self.tape, self.profile, size=self.target.size, block_size=self.target.block_size, session=session
-            )
-            end = ENDS[self.tape.draw("end", len(ENDS))]
-            bound = LIVES[self.tape.draw("lives", len(LIVES))] if end != "close" else None
-            lives = self.tape.draw("life", bound) if bound else None
-            _Session(self, workload, Storm(self.tape), end, lives).run()
-
-
-class _Session:
-    """From one open to the end that the tape has drawn."""
-
-    def __init__(self, world: _World, workload: Workload, plan: Plan, end: str, lives: int | None) -> None:
-        self.world = world
-        self.workload = workload
-        self.plan = plan
-        self.end = end
-        self.loop = SimLoop(world.tape)
-        self.storage = SimStorage(
-            world.device,
-            self.loop,
-            world.tape,
-            plan,
-            world.trace,
-            region=world.target.region,
-            lives=lives,
-            cached=bool(world.tape.draw("cached", 2)),
-            on_lost=world.oracle.fail_flush,
+def _live(world: World, profile: Profile, script: Script, make_schedule: Callable[[], Schedule | None]) -> None:
+    """One session after the other."""
+    tape, target = world.tape, world.target
+    count = 1 + tape.draw("sessions", SESSIONS_MAX) if script.workloads is None else len(script.workloads)
+    for number in range(count):
+        workload = (
+            draw_workload(tape, profile, size=target.size, block_size=target.block_size, session=number)
+            if script.workloads is None
+            else script.workloads[number]
         )
-        self.has_stopped = False
-        self.has_changed = False
-        self.is_over = False
-        self.tasks: list[asyncio.Task[None]] = []
+        end = script.end or ENDS[tape.draw("end", len(ENDS))]
+        life = _draw_life(tape, end, script)
+        Session(world, workload, script.plan(tape), end=end, lives=life, schedule=make_schedule()).run()
 
-    def run(self) -> None:
-        world = self.world
-        try:
-            closed = self.loop.run_until_complete(self._use())
-        except PowerLost:
-            closed = False
-        except Violation:
-            raise
-        except Exception as error:
-            raise self._violation("crashed", f"the run ended with {error!r}") from error
-        finally:
-            world.outcome.steps += self.loop.steps
-            world.outcome.injected += self.plan.injected
-            self._abandon()
-        if self.loop.failures:
-            raise self._violation("loose end", f"asyncio was told: {self.loop.failures[0].get('message')}")
-        self._crash(closed=closed)
 
-    # The users
-
-    async def _use(self) -> bool:
-        world = self.world
-        world.trace.add("open", world.target.name)
-        try:
-            disk = await world.target.open(self.storage)
-        except Exception as error:
-            self._judge_error("open", error)
-            return False
-        clients = [self.loop.create_task(self._client(disk, requests)) for requests in self.workload]
-        for client in clients:
-            await client
-        self._look_for_leaks(disk)
-        if self.end != "close":
-            return False
-        await self._read_back(disk)
-        return await self._close(disk)
-
-    async def _client(self, disk: Disk, requests: list[Request]) -> None:
-        for request in requests:
-            task = self.loop.create_task(self._do(disk, request))
-            self.tasks.append(task)
-            for _ in range(request.cancels):
-                self.loop.happen(task.cancel)
-            with suppress(asyncio.CancelledError):
-                await task
-            self.tasks.remove(task)
-
-    async def _do(self, disk: Disk, request: Request) -> None:
-        trace, oracle = self.world.trace, self.world.oracle
-        acting.set(request.name)
-        trace.add("submit", request)
-        token: Any = None
-        try:
-            if request.kind == "read":
-                token = oracle.begin_read(request.offset, request.length, str(request))
-                data = await disk.pread(request.length, request.offset)
-                oracle.end_read(token, bytes(data))
-            elif request.kind == "flush":
-                token = oracle.begin_flush()
-                await disk.flush()
-                oracle.end_flush(token, succeeded=True)
-            else:
-                token = oracle.begin_write(request.offset, payload(request), request.name, fua=request.kind == "fua")
-                await self._change(disk, request)
-                oracle.end_write(token)
-                self.has_changed = True
-        except Violation:
-            raise
-        except BaseException as error:
-            if isinstance(error, PowerLost) or self.is_over:
-                raise  # the process is gone, and with it whoever would have been told
-            trace.add("raise", request, type(error).__name__)
-            self._settle(request, token)
-            if isinstance(error, asyncio.CancelledError):
-                if not request.cancels:
-                    raise self._violation("cancelled", f"{request} was cancelled by nobody") from error
-                raise
-            self._judge_error(str(request), error)
-        else:
-            trace.add("return", request)
-
-    async def _change(self, disk: Disk, request: Request) -> None:
-        if request.kind == "zero":
-            await disk.write_zeroes(request.length, request.offset)
-        elif request.kind == "discard":
-            await disk.discard(request.length, request.offset)
-        else:
-            await disk.pwrite(payload(request), request.offset, fua=request.kind == "fua")
-
-    def _settle(self, request: Request, token: Any) -> None:
-        """The request raised: tell the oracle what that leaves open."""
-        if request.kind == "read":
-            self.world.oracle.end_read(token, None)
-        elif request.kind == "flush":
-            self.world.oracle.end_flush(token, succeeded=False)
-        else:
-            self.world.oracle.fail_write(token)
-
-    def _judge_error(self, where: str, error: BaseException) -> None:
-        """An error without a fault is a failure itself (3c of the 2011 report)."""
-        if not self.world.target.is_expected(error):
-            raise self._violation("unexpected", f"{where} raised {error!r}") from error
-        if not self.plan.injected:
-            raise self._violation("spurious", f"{where} failed with {error}, and nothing was injected") from error
-        self.has_stopped = self.has_stopped or self.world.target.stops(error)
-
-    # The end
-
-    async def _read_back(self, disk: Disk) -> None:
-        """Everything, while the disk is open: what it shows now must be what it promised."""
-        try:
-            content = await disk.pread(self.world.target.size, 0)
-        except Exception as error:
-            self._judge_error("reading back", error)
-            return
-        self.world.oracle.observe(bytes(content), "read back before close")
-        if not self.has_stopped and not self.plan.injected:
-            self.world.oracle.narrow(bytes(content), stable=False)
-
-    async def _close(self, disk: Disk) -> bool:
-        flush = self.world.oracle.begin_flush()
-        try:
-            await disk.close()
-        except Exception as error:
-            self.world.oracle.end_flush(flush, succeeded=False)
-            self._judge_error("close", error)
-            return False
-        # What an earlier session left to the page cache is not this one's to flush, unless it changes something.
-        self.world.oracle.end_flush(flush, succeeded=self.has_changed)
-        self.world.trace.add("close", self.world.target.name)
-        return True
-
-    def _crash(self, *, closed: bool) -> None:
-        """Let the host lose what it may, and look at what is left."""
-        world = self.world
-        if closed and self.end == "close" and not world.tape.draw("power after close", 2):
-            survivor, power = kill_space(world.device).image({}), False
-        elif self.end == "kill":
-            survivor, power = kill_space(world.device).draw(world.tape), False
-        else:
-            survivor, power = power_loss_space(world.device).draw(world.tape), True
-        world.trace.add("power" if power else "kill", f"session ended by {self.end}")
-        world.outcome.images += 1
-        if power:
-            world.oracle.lose_power()
-        else:
-            world.oracle.kill()
-        try:
-            content = world.target.read_image(survivor.stable())
-        except ValueError as error:
-            raise self._violation("structure", f"after the session's end ({self.end}): {error}") from error
-        world.oracle.observe(content, f"after the session's end ({'power loss' if power else self.end})")
-        world.oracle.narrow(content, stable=power)
-        world.device = self._survivor(survivor, power=power)
-
-    def _survivor(self, survivor: Device, *, power: bool) -> Device:
-        """A host that lives keeps its page cache, and what was not durable in it still is not."""
-        if power:
-            return survivor
-        world = self.world
-        device = world.device.holds(world.device.durable, world.device.durable_length)
-        for unit, content in survivor.durable.items():
-            if content != device.volatile.get(unit, bytes(device.unit)):
-                device._put(unit, content, device.tick())
-        if survivor.length != device.length:
-            device._set_length(survivor.length, device.tick())
-        return device
-
-    def _look_for_leaks(self, disk: Disk) -> None:
-        if found := self.world.target.leaks(disk):
-            raise self._violation("leak", f"all requests have ended, and the disk still holds {'; '.join(found)}")
-
-    def _violation(self, kind: str, text: str) -> Violation:
-        self.world.outcome.kind = kind
-        return Violation(text)
-
-    def _abandon(self) -> None:
-        """The process is gone: none of its tasks takes another step."""
-        self.is_over = True
-        for task in asyncio.all_tasks(self.loop):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            with suppress(BaseException):
-                task.get_coro().close()
-        self.loop.close()
+def _draw_life(tape: Tape, end: str, script: Script) -> int | None:
+    """How many I/Os end before the end comes; None: all of them."""
+    if end == "close":
+        return None
+    bound = script.lives or LIVES[tape.draw("lives", len(LIVES))]
+    return tape.draw("life", bound) if bound else None

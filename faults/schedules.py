@@ -15,11 +15,10 @@ and a replay asks none.
 Rule 2: an actor is a task or an I/O under way. That an I/O is slow is a low priority of its own.
 """
 
-import random
 from collections.abc import Callable
 
 from faults.loop import Schedule
-from faults.tape import Pick, Tape
+from faults.tape import Generator, Pick, Tape
 
 __all__ = ["PCT", "SCHEDULES", "Fifo", "Walk", "draw_schedule"]
 
@@ -49,7 +48,7 @@ class PCT:
     def pick(self, actors: list[int]) -> Pick:
         return lambda generator, _: self._highest(generator, actors)
 
-    def _highest(self, generator: random.Random, actors: list[int]) -> int:
+    def _highest(self, generator: Generator, actors: list[int]) -> int:
         for actor in actors:
             if actor not in self._priorities:
                 self._priorities[actor] = 1 + generator.random()
@@ -74,7 +73,7 @@ class Walk:
     def pick(self, actors: list[int]) -> Pick:
         return lambda generator, _: self._weighted(generator, actors)
 
-    def _weighted(self, generator: random.Random, actors: list[int]) -> int:
+    def _weighted(self, generator: Generator, actors: list[int]) -> int:
         # An I/O has one step to make, a task that has made more than was expected at least one more.
         left = [max(1, self._length - self._made.get(actor, 0)) if actor > 0 else 1 for actor in actors]
         chosen = generator.choices(range(len(actors)), left)[0]

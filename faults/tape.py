@@ -18,7 +18,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Draw", "ExploringTape", "Pick", "ReplayTape", "Tape", "dump", "load"]
+__all__ = ["Draw", "ExploringTape", "Generator", "Pick", "ReplayTape", "Tape", "dump", "load"]
 
 
 class Draw(NamedTuple):
@@ -29,7 +29,10 @@ class Draw(NamedTuple):
     value: int
 
 
-Pick: TypeAlias = Callable[[random.Random, int], int]
+Generator: TypeAlias = random.Random
+"""For those who write a pick: the only chance they get."""
+
+Pick: TypeAlias = Callable[[Generator, int], int]
 """``pick(generator, outcomes)`` chooses one of ``range(outcomes)``."""
 
 

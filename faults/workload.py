@@ -8,11 +8,13 @@ sector, the write), so a wrong one tells which write it came from.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from faults.tape import Tape
+from faults.tape import Generator, Tape
 
 __all__ = ["Profile", "Request", "Workload", "draw_workload", "payload"]
 
 SECTOR = 512
+RAGGED_MAX = 4
+"""Requests of one session that change a part of a sector: the oracle tries all their orders."""
 KINDS = ("write", "read", "flush", "zero", "fua", "discard")
 
 
@@ -43,6 +45,8 @@ class Profile:
     weights: tuple[int, ...] = (8, 3, 2, 1, 1, 1)
     """Of ``KINDS``."""
     unaligned: bool = True
+    preset: str = "strict_512"
+    """The kind of disk below, one of ``presets.PRESETS``."""
 
 
 Workload = list[list[Request]]
@@ -55,49 +59,57 @@ def draw_workload(tape: Tape, profile: Profile, *, size: int, block_size: int, s
     Swarm-weighted: a run draws which kinds it uses at all, and how narrow the place is where its
     requests meet (one block, a few neighbours, the whole disk).
     """
-    kinds = [kind for kind, weight in zip(KINDS, profile.weights, strict=True) if weight]
-    kinds = [kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 3)]
-    spread = (1, 2, 4, max(1, size // block_size))[tape.draw("spread", 4)]
-    cancels = tape.draw("cancels", 3)
-    unaligned = profile.unaligned and bool(tape.draw("unaligned", 2))
+    drawing = _Drawing(tape, profile, size, block_size)
     workload = []
     for client in range(1 + tape.draw("clients", profile.clients)):
         count = 1 + tape.draw("requests", profile.requests)
-        workload.append(
-            [
-                _draw_request(
-                    tape,
-                    f"{'ABCDEFGHIJKLMNOPQRSTUVWXYZ'[client % 26]}{session * 100 + number}",
-                    kinds,
-                    span=min(spread * block_size, size),
-                    block_size=block_size,
-                    cancels=cancels,
-                    unaligned=unaligned,
-                )
-                for number in range(count)
-            ]
-        )
+        names = [f"{_letters(client)}{session * profile.requests + number}" for number in range(count)]
+        workload.append([drawing.request(name) for name in names])
     return workload
 
 
-def _draw_request(
-    tape: Tape, name: str, kinds: list[str], *, span: int, block_size: int, cancels: int, unaligned: bool
-) -> Request:
-    kind = kinds[
-        tape.draw("kind", len(kinds), lambda generator, count: min(int(generator.random() ** 2 * count), count - 1))
-    ]
-    if kind == "flush":
-        return Request(name, kind)
-    sectors = span // SECTOR
-    start = tape.draw("offset", sectors) * SECTOR
-    longest = min(sectors - start // SECTOR, 2 * block_size // SECTOR)
-    length = SECTOR * (1 + tape.draw("length", longest, lambda generator, count: int(generator.random() ** 3 * count)))
-    if unaligned and tape.draw("ragged", 2):
-        start += tape.draw("ragged.start", min(length, SECTOR))
-        length -= start % SECTOR
-        length -= tape.draw("ragged.end", min(length, SECTOR))
-    times = tape.draw("cancel", 1 + cancels) if cancels and not tape.draw("uncancelled", 3) else 0
-    return Request(name, kind, start, length, times)
+def _letters(client: int) -> str:
+    """A to Z, then AA, AB: payloads are told apart by the names of their writes."""
+    return ("" if client < 26 else _letters(client // 26 - 1)) + chr(ord("A") + client % 26)
+
+
+class _Drawing:
+    """What a run draws once, for all its requests."""
+
+    def __init__(self, tape: Tape, profile: Profile, size: int, block_size: int) -> None:
+        self._tape = tape
+        kinds = [kind for kind, weight in zip(KINDS, profile.weights, strict=True) if weight]
+        self._kinds = [kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 3)]
+        self._weights = [profile.weights[KINDS.index(kind)] for kind in self._kinds]
+        blocks = (1, 2, 4, max(1, size // block_size))[tape.draw("spread", 4)]
+        self._span = min(blocks * block_size, size)
+        self._cancels = tape.draw("cancels", 3)
+        self._ragged_left = RAGGED_MAX if profile.unaligned and tape.draw("unaligned", 2) else 0
+        self._block_size = block_size
+
+    def request(self, name: str) -> Request:
+        tape = self._tape
+        kind = self._kinds[tape.draw("kind", len(self._kinds), self._weighted)]
+        if kind == "flush":
+            return Request(name, kind)
+        sectors = self._span // SECTOR
+        start = tape.draw("offset", sectors) * SECTOR
+        longest = min(sectors - start // SECTOR, 2 * self._block_size // SECTOR)
+        length = SECTOR * (1 + tape.draw("length", longest, _rather_short))
+        if self._ragged_left and tape.draw("ragged", 2):
+            self._ragged_left -= kind != "read"
+            start += tape.draw("ragged.start", min(length, SECTOR))
+            length -= start % SECTOR
+            length -= tape.draw("ragged.end", min(length, SECTOR))
+        times = tape.draw("cancel", 1 + self._cancels) if self._cancels and not tape.draw("uncancelled", 3) else 0
+        return Request(name, kind, start, length, times)
+
+    def _weighted(self, generator: Generator, outcomes: int) -> int:
+        return generator.choices(range(outcomes), self._weights)[0]
+
+
+def _rather_short(generator: Generator, outcomes: int) -> int:
+    return int(generator.random() ** 3 * outcomes)
 
 
 def payload(request: Request) -> bytes:
