@@ -215,7 +215,8 @@ def _lengths_in_flight(device: Device) -> list[int]:
         if operation.kind == "resize":
             lengths.append(operation.offset)
         elif (end := operation.offset + len(operation.data)) > device.length:
-            lengths.append(end)
+            # The end moves by itself, and may have come as far as any unit of the write.
+            lengths += [end, *range((end - 1) // device.unit * device.unit, device.length, -device.unit)]
     return lengths
 
 
