@@ -43,7 +43,7 @@ if sys.implementation.name == "cpython":
     _WRITABLE = 0x200  # PyBUF_WRITE
 
     def filled(length: int, fill: Callable[[memoryview], bool]) -> bytes | None:
-        """``length`` bytes as ``fill``, which must not keep its view, has filled them; None where it says it has not."""
+        """``length`` bytes as ``fill`` filled them; None where it says that it did not. It must not keep its view."""
         whole: bytes = _new(None, length)
         with _view(_address(whole), length, _WRITABLE) as view:
             return whole if fill(view) else None

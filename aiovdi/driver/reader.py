@@ -111,8 +111,9 @@ class Reader:
             StorageError: the storage failed.
         """
         if 0 < length <= INLINE_MAX:
-            if (data := self._pread_inline(length, offset)) is not None:
-                return data
+            view = self._scratch[:length]
+            if self._read_inline(view, length, offset):
+                return view.tobytes()
         elif INLINE_MAX < length <= CREDIT and (data := await self._pread_large_inline(length, offset)) is not None:
             return data
         self._admit_read(length, offset)
@@ -195,13 +196,8 @@ class Reader:
 
     # The read path
 
-    def _pread_inline(self, length: int, offset: int) -> bytes | None:
-        """The whole answer without waiting, or None."""
-        view = self._scratch[:length]
-        return view.tobytes() if self._read_inline(view, length, offset) else None
-
     async def _pread_large_inline(self, length: int, offset: int) -> bytes | None:
-        """The same for what is too large to be copied once more; it takes its turn before."""
+        """For what is too large to be copied once more. The answer, or None if it cannot be had without waiting."""
         if self._credit < length:
             await self._spend(self._credit)
         return filled(length, lambda view: self._read_inline(view, length, offset))
