@@ -156,7 +156,8 @@ class SimLoop(FencedLoop):
         task = getattr(callback, "__self__", None)
         if isinstance(task, SimTask):
             # A step of a task: asyncio's C code, which does not look at the handle.
-            self._ready.append((callback, args, context or contextvars.copy_context(), task))
+            own = contextvars.copy_context() if context is None else context  # an empty one is false, and counts
+            self._ready.append((callback, args, own, task))
             return _NO_HANDLE
         handle = asyncio.Handle(callback, args, self, context)
         self._callbacks.append(handle)

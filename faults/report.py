@@ -1,0 +1,174 @@
+"""A failure on one screen: what was lost, the smallest timeline that loses it, one command that shows it again.
+
+The timeline is in the manner of the 2011 report: a letter for each client, its steps numbered (A1, A2,
+B1), in the order in which they happened; what happens to the machine stands for itself. What one client
+does in a row is one line. Ten lines at most; ``verbose`` gives every step its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from faults.explain import Difference, Point
+from faults.plan import IO
+from faults.run import Outcome
+from faults.shrink import Shrunk, measure
+from faults.trace import Event
+
+__all__ = ["LINES_MAX", "Step", "condense", "report", "timeline"]
+
+LINES_MAX = 10
+WIDTH_MAX = 160
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened, as a reader is told it."""
+
+    who: str
+    """A client's letter; "" for the machine."""
+    number: int
+    """Of the steps of this client, from 1."""
+    text: str
+    event: int
+    """Its index in the trace."""
+    is_minor: bool = False
+    """It can be left out where room is short: a read that went well."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.who}{self.number}" if self.who else "·"
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.text}"
+
+
+def timeline(outcome: Outcome) -> list[Step]:
+    """The steps of a run."""
+    steps: list[Step] = []
+    counts: dict[str, int] = {}
+    owner: dict[object, str] = {}
+    events = outcome.trace.events
+    at = 0
+    while at < len(events):
+        event = events[at]
+        if event.what == "issue":
+            owner[event.subject] = event.by
+        who = _client(event.by or owner.get(event.subject, ""))
+        following = events[at + 1] if at + 1 < len(events) else None
+        ends_at_once = event.what == "issue" and following is not None and following.subject is event.subject
+        told = _tell(event, following if ends_at_once else None)
+        counts[who] = counts.get(who, 0) + 1
+        steps.append(Step(who, counts[who], told, at, is_minor=_is_minor(event, following if ends_at_once else None)))
+        at += 2 if ends_at_once else 1
+    return steps
+
+
+def condense(steps: Sequence[Step], lines_max: int) -> list[str]:
+    """At most so many lines: a client's steps in a row are one, the minor ones go first, then the middle."""
+    lines = _lines(steps[1:])  # that the disk is opened first goes without saying
+    if len(lines) > lines_max:
+        lines = _lines([step for step in steps[1:] if not step.is_minor])
+    if len(lines) > lines_max:
+        head = lines_max // 3
+        tail = lines_max - head - 1
+        lines = [*lines[:head], f"… {len(lines) - head - tail} lines more, with -v", *lines[-tail:]]
+    return lines
+
+
+def report(
+    failure: str,
+    shrunk: Shrunk,
+    command: str,
+    *,
+    before: Outcome | None = None,
+    nearest: Difference | None = None,
+    since: Point | None = None,
+    verbose: bool = False,
+) -> str:
+    """The whole report. ``command`` shows the failure again; ``before`` is the run as it was found."""
+    steps = timeline(shrunk.outcome)
+    head = [f"FAILED  {_cut(failure)}", f"  {shrunk.case}{_origin(shrunk, before)}"]
+    tail = [f"  nearest: {_cut(str(nearest))}"] if nearest else []
+    tail += [f"  bound to fail {_since(since, steps)}"] if since else []
+    tail.append(f"  replay:  {command}")
+    if verbose:
+        middle = [f"    {step}" for step in steps]
+    else:
+        middle = [f"    {_cut(line)}" for line in condense(steps, LINES_MAX - len(head) - len(tail))]
+    return "\n".join([*head, *middle, *tail])
+
+
+def _lines(steps: Sequence[Step]) -> list[str]:
+    groups: list[list[Step]] = []
+    for step in steps:
+        if groups and groups[-1][0].who == step.who:
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return [_line(group) for group in groups]
+
+
+def _line(group: Sequence[Step]) -> str:
+    first, last = group[0], group[-1]
+    label = first.label if len(group) == 1 or not first.who else f"{first.label}–{last.label}"
+    return f"{label} {'; '.join(step.text for step in group)}"
+
+
+def _tell(event: Event, ending: Event | None) -> str:
+    """An event in words; an I/O that ends at once is told with its end."""
+    what, subject, detail = event.what, event.subject, event.detail
+    if isinstance(subject, IO):
+        return _tell_io(subject, event, ending)
+    name = str(subject).partition(" ")[2] or str(subject)
+    words = {
+        "submit": f"asks: {name}",
+        "return": "is told: done",
+        "raise": f"is told: {detail}",
+        "open": f"{subject} is opened",
+        "close": f"{subject} is closed",
+        "power": f"power is lost ({subject})",
+        "kill": f"the process is gone ({subject})",
+    }
+    return words.get(what, str(event))
+
+
+def _tell_io(io: IO, event: Event, ending: Event | None) -> str:
+    if event.what == "issue":
+        return f"{io} {_fate(ending)}" if ending else f"{io} begins"
+    return f"{io} {_fate(event)}"
+
+
+def _fate(event: Event) -> str:
+    return "ends" if str(event.detail) == "succeeds" else str(event.detail)
+
+
+def _is_minor(event: Event, ending: Event | None) -> bool:
+    """A read that went well, and the end of any I/O that did not fail once the beginning was told."""
+    if not isinstance(event.subject, IO):
+        return False
+    went_well = str((ending or event).detail) in ("succeeds", "")
+    return went_well and (event.subject.kind == "read" or (event.what == "issue" and ending is None))
+
+
+def _client(name: str) -> str:
+    """``A`` of request ``A102``: a client's letter is what its requests have in common."""
+    return name.rstrip("0123456789") or name
+
+
+def _since(point: Point, steps: Sequence[Step]) -> str:
+    if not point.draws:
+        return "from the start, in any order"
+    step = next((step for step in reversed(steps) if point.event is not None and step.event <= point.event), None)
+    if point.event is None or step is None:
+        return f"only with the last choice: {point.choice}"
+    return f"since {step.label} ({_cut(step.text, 60)})" if step.who else f"since: {_cut(step.text, 80)}"
+
+
+def _origin(shrunk: Shrunk, before: Outcome | None) -> str:
+    cut = "" if shrunk.is_minimal else ", cut short"
+    found = f"; found as {measure(before)}" if before else ""
+    return f" ({shrunk.runs} runs to shrink{cut}{found})"
+
+
+def _cut(text: str, width: int = WIDTH_MAX) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
