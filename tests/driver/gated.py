@@ -291,7 +291,7 @@ class GatedStorage:
         io.ended = True
         try:
             result = io.effect(keep)
-        except OSError as failure:
+        except Exception as failure:
             io.error = io.error or failure
         for tell in self.after_effect:
             tell()

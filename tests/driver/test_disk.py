@@ -1,0 +1,255 @@
+"""Writes, zeroes and discards: right bytes, untouched neighbours, every layout and every kind of storage."""
+
+import asyncio
+import mmap
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import aiovdi
+from aiovdi.driver.disk import Disk
+from tests.driver.gated import GatedStorage, turns
+from tests.driver.images import BLOCK, BMAP, DATA, FREE, ZERO, Naive, make_image
+
+SIZE = 8 * BLOCK
+PERMUTED = [5, FREE, 0, 3, ZERO, 4, 1, FREE]
+
+
+def permuted_image(**layout: Any) -> bytes:
+    block_size = layout.get("block_size", BLOCK)
+    slots = {slot: bytes([65 + slot]) * block_size for slot in range(6)}
+    return make_image(entries=PERMUTED, slots=slots, **layout)
+
+
+storages = pytest.mark.parametrize(
+    "traits",
+    [{}, {"can_grow": False}, {"extends_with_zeros": False}, {"can_grow": False, "extends_with_zeros": False}],
+    ids=["file", "device", "stale file", "stale device"],
+)
+layouts = pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"block_size": 512},
+        {"block_size": 1 << 20},
+        {"block_extra": 512},
+        {"bmap_offset": 600},
+        {"bmap_offset": 1 << 20, "data_offset": 2 << 20},
+        {"disk_size": SIZE - 1536},
+        {"image_type": 2},
+    ],
+    ids=str,
+)
+
+
+@layouts
+@storages
+async def test_what_was_written_is_read_back_and_nothing_else_has_changed(
+    layout: dict[str, Any], traits: dict[str, bool]
+) -> None:
+    image = permuted_image(**layout)
+    if not traits.get("can_grow", True):
+        image = image.ljust(len(image) + 8 * Naive(image).stride, b"\xee")
+    truth = bytearray(Naive(image).disk())
+    storage = GatedStorage(image, **traits)
+    async with aiovdi.open(storage, "r+") as disk:
+        step = disk.block_size
+        last = disk.size - 700
+        for number, offset in enumerate([100, step - 1, step * 2 - 300, step * 4 + 7, step * 6, last]):
+            data = bytes([97 + number]) * (600 if step > 512 else 1500)
+            data = data[: disk.size - offset]
+            truth[offset : offset + len(data)] = data
+            await disk.pwrite(data, offset)
+            assert await disk.pread(disk.size, 0) == truth
+        zeroed = step * 2 + 50
+        truth[zeroed : zeroed + step * 2] = bytes(step * 2)
+        await disk.write_zeroes(step * 2, zeroed)
+        assert await disk.pread(disk.size, 0) == truth
+    left = Naive(storage.kill())
+    assert left.disk() == truth
+    assert not left.complaints()
+    async with aiovdi.open(GatedStorage(storage.durable())) as again:
+        assert await again.pread(len(truth), 0) == truth
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["write", "zero", "discard"]), st.integers(0, SIZE), st.integers(0, 3 * BLOCK)),
+        max_size=12,
+    )
+)
+def test_a_disk_is_an_array_of_bytes(program: list[tuple[str, int, int]]) -> None:
+    async def run() -> None:
+        storage = GatedStorage(permuted_image())
+        truth = bytearray(Naive(storage.kill()).disk())
+        async with aiovdi.open(storage, "r+") as disk:
+            for number, (name, offset, wanted) in enumerate(program):
+                length = min(wanted, SIZE - offset)
+                data = bytes([33 + number]) * length if name == "write" else bytes(length)
+                truth[offset : offset + length] = data
+                if name == "write":
+                    await disk.pwrite(data, offset)
+                elif name == "zero":
+                    await disk.write_zeroes(length, offset)
+                else:
+                    await disk.discard(length, offset)
+            assert await disk.pread(SIZE, 0) == truth
+        assert Naive(storage.kill()).disk() == truth
+        assert not Naive(storage.kill()).complaints()
+
+    asyncio.run(run())
+
+
+BUFFERS: list[Callable[[], Any]] = [
+    lambda: b"0123456789abcdef",
+    lambda: bytearray(b"0123456789abcdef"),
+    lambda: memoryview(b"--0123456789abcdef")[2:],
+    lambda: array("I", b"0123456789abcdef"),
+    lambda: memoryview(b"0123456789abcdef").cast("H", (2, 4)),
+]
+
+
+@pytest.mark.parametrize("made", BUFFERS)
+@pytest.mark.parametrize("offset", [3, BLOCK + 3, BLOCK - 8])
+async def test_data_can_be_any_contiguous_buffer(made: Callable[[], Any], offset: int) -> None:
+    storage = GatedStorage(make_image(entries=[0]))
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(made(), offset)
+        assert await disk.pread(16, offset) == b"0123456789abcdef"
+
+
+async def test_data_can_be_a_memory_map() -> None:
+    async with aiovdi.open(GatedStorage(make_image()), "r+") as disk:
+        with mmap.mmap(-1, 8192) as pages:
+            pages[:3] = b"map"
+            await disk.pwrite(pages, 1)
+        assert await disk.pread(4, 1) == b"map\0"
+
+
+@pytest.mark.parametrize("data", [memoryview(b"abcdef")[::2], "text", 7, None])
+async def test_what_is_no_contiguous_buffer_is_a_type_error_with_nothing_done(data: Any) -> None:
+    storage = GatedStorage(make_image())
+    async with aiovdi.open(storage, "r+") as disk:
+        with pytest.raises(TypeError):
+            await disk.pwrite(data, 0)
+    assert {io.op for io in storage.trace} <= {"read"}
+
+
+@pytest.mark.parametrize("step", [1, 100, 512, 700])
+async def test_short_writes_are_resumed(step: int) -> None:
+    storage = GatedStorage(make_image(entries=[0], slots={0: b"old" * 1000}))
+    storage.step_bytes = step
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"n" * 3000, 2000)
+        assert await disk.pread(3000, 2000) == b"n" * 3000
+        await disk.pwrite(b"f" * 1500, 100, fua=True)
+    left = Naive(storage.durable())
+    assert left.disk()[100:5000] == b"f" * 1500 + b"old"[1600 % 3 :] + (b"old" * 1000)[1600 - 1600 % 3 + 3 : 2000] + (
+        b"n" * 3000
+    )
+    assert not left.complaints()
+
+
+async def test_zeroes_and_discards_of_unmapped_blocks_cost_nothing() -> None:
+    storage = GatedStorage(make_image(entries={7: 0}))
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"x", 7 * BLOCK)
+        before = len(storage.trace)
+        await disk.write_zeroes(6 * BLOCK, 100)
+        await disk.discard(6 * BLOCK, 100)
+        assert len(storage.trace) == before
+
+
+async def test_mapped_blocks_are_zeroed_in_place_and_never_by_discard() -> None:
+    storage = GatedStorage(permuted_image())
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.discard(SIZE - 200, 100)
+        await disk.write_zeroes(SIZE - 200, 100)
+        assert not storage.ended("discard")
+        assert not storage.ended("write", BMAP)
+    truth = Naive(permuted_image()).disk()
+    assert Naive(storage.kill()).disk() == truth[:100] + bytes(SIZE - 200) + truth[-100:]
+
+
+async def test_the_parts_of_one_write_are_in_flight_together() -> None:
+    storage = GatedStorage(permuted_image())
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"x", 0)
+        hold = storage.hold("write", DATA)
+        write = asyncio.create_task(disk.pwrite(b"w" * SIZE, 0))
+        await turns()
+        assert len(hold.ios) >= 5
+        hold.release()
+        await write
+        assert await disk.pread(SIZE, 0) == b"w" * SIZE
+
+
+#  t   block 0 (mapped)        block 1 (fresh)         block 2 (mapped)
+#  1   fails                   data in flight          in flight
+#  2                           entry                   done
+#  3   the request raises when all three have settled; what succeeded is accounted for
+
+
+async def test_a_part_that_fails_lets_its_siblings_settle_and_is_reported(no_leftovers: Callable[[Disk], None]) -> None:
+    storage = GatedStorage(make_image(entries={0: 0, 2: 1}))
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"x", 0)
+        storage.fail("write", range(1024, 1024 + BLOCK))
+        entry = storage.hold("write", BMAP)
+        write = asyncio.create_task(disk.pwrite(b"w" * 3 * BLOCK, 0))
+        await entry.caught()
+        await turns()
+        assert not write.done()
+        entry.release()
+        with pytest.raises(aiovdi.StorageError) as caught:
+            await write
+        assert caught.value.offset == 1024
+        no_leftovers(disk)
+        assert await disk.pread(2 * BLOCK, BLOCK) == b"w" * 2 * BLOCK
+    assert set(Naive(storage.kill()).mapped) == {0, 1, 2}
+
+
+async def test_a_retry_after_a_failure_is_safe() -> None:
+    storage = GatedStorage(make_image(entries={0: 0, 2: 1}))
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"x", 0)
+        for kind in ("write", "write"):
+            storage.fail(kind, skip=1, keep=512)
+            with pytest.raises(aiovdi.StorageError):
+                await disk.pwrite(b"w" * 3 * BLOCK, 100)
+        await disk.pwrite(b"w" * 3 * BLOCK, 100)
+        assert await disk.pread(3 * BLOCK, 100) == b"w" * 3 * BLOCK
+
+
+async def test_unaligned_writes_side_by_side_in_one_sector_keep_each_other() -> None:
+    storage = GatedStorage(make_image())
+    async with aiovdi.open(storage, "r+") as disk:
+        await asyncio.gather(*(disk.pwrite(bytes([n + 1]), n) for n in range(100)))
+        assert await disk.pread(101, 0) == bytes(range(1, 101)) + b"\0"
+
+
+async def test_a_change_that_ended_is_not_vouched_for_once_a_flush_has_failed() -> None:
+    storage = GatedStorage(make_image(entries=[0]))
+    disk = await aiovdi.open(storage, "r+")
+    await disk.pwrite(b"x", 0)
+    data = storage.hold("write", DATA)
+    write = asyncio.create_task(disk.pwrite(b"y", 0))
+    await data.caught()
+    storage.fail("flush")
+    with pytest.raises(aiovdi.StorageError):
+        await disk.flush()
+    data.release()
+    with pytest.raises(aiovdi.DiskFailed):
+        await write
+    with pytest.raises(aiovdi.DiskFailed):
+        await disk.close()
+
+
+async def test_size_and_block_size_are_those_of_the_header() -> None:
+    async with aiovdi.open(GatedStorage(make_image(disk_size=8 * BLOCK - 1000))) as disk:
+        assert (disk.size, disk.block_size) == (8 * BLOCK - 512, BLOCK)
+        assert disk.header.disk_size == 8 * BLOCK - 1000
