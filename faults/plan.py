@@ -121,7 +121,7 @@ def parse_rule(text: str) -> Rule:
     number = 0 if short else _errno(words.get("errno", "EIO"))
     return Rule(
         event=words["event"],
-        fate=Fate(number, words.get("effect", "none"), short, words.get("pages", "retry_ok")),
+        fate=Fate(number, words.get("effect", "all" if short else "none"), short, words.get("pages", "retry_ok")),
         nth=int(words.get("nth", "1")),
         once=words.get("once", "on") == "on",
         offset=int(words["offset"]) if "offset" in words else None,
