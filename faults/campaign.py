@@ -1,0 +1,225 @@
+"""A random search: one run for each seed, on every core, until runs or seconds are used up or something fails.
+
+Rule 1: a failure is in its file before anything else is done with it.
+Rule 2: what is found does not depend on how many processes look: of the failures the one with the
+lowest seed counts, and the seeds below it were all run.
+Rule 3: the search doubts itself. A sample of the seeds runs twice, and the traces are compared.
+Rule 4: an interrupt ends the search, and not its summary.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import count
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from faults.artifact import of_outcome, save_artifact
+from faults.budget import Budget
+from faults.coverage import Coverage
+from faults.subject import Subject, find
+from faults.tape import ExploringTape
+from faults.workload import Profile
+
+__all__ = ["Campaign", "Found", "Job", "Summary", "campaign", "cores"]
+
+BATCH = 50
+"""Runs between two looks at the clock."""
+
+
+class Found(NamedTuple):
+    """A failure, and the file that holds it."""
+
+    seed: int
+    kind: str
+    failure: str
+    path: Path
+
+
+class Job(NamedTuple):
+    """What every process is told."""
+
+    name: str
+    profile: Profile
+    folder: Path
+    collect: bool = False
+    """Go on after a failure."""
+    check_every: int = 100
+    """Each seed that this divides runs twice; 0: none."""
+
+
+@dataclass
+class Summary:
+    """What a search has seen."""
+
+    first: int
+    """The first seed."""
+    runs: int = 0
+    steps: int = 0
+    images: int = 0
+    injected: int = 0
+    checked: int = 0
+    """Runs that were made twice."""
+    unlike: list[int] = field(default_factory=list)
+    """Seeds that ran differently the second time."""
+    found: list[Found] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=Coverage)
+    seconds: float = 0.0
+    was_interrupted: bool = False
+
+    def __iadd__(self, other: "Summary") -> "Summary":
+        self.runs += other.runs
+        self.steps += other.steps
+        self.images += other.images
+        self.injected += other.injected
+        self.checked += other.checked
+        self.unlike = sorted(self.unlike + other.unlike)
+        self.found = sorted(self.found + other.found)
+        self.coverage += other.coverage
+        return self
+
+    @property
+    def is_clean(self) -> bool:
+        """Nothing failed, and the harness agrees with itself."""
+        return not self.found and not self.unlike
+
+    def __str__(self) -> str:
+        rate = f"{self.runs / self.seconds:.0f}/s" if self.seconds else "-"
+        seen = f"{self.steps} steps, {self.injected} faults, {self.images} crash images, {len(self.found)} failed"
+        lines = [
+            f"{self.runs} runs ({rate}), seeds from {self.first} on: {seen}",
+            f"{self.checked} runs made twice: {'all alike' if not self.unlike else f'UNLIKE: seeds {self.unlike}'}",
+            _told(self.coverage),
+        ]
+        lines += [f"seed {each.seed}: {each.kind}: {each.failure} [{each.path}]" for each in self.found]
+        return "\n".join(lines + ["interrupted"] * self.was_interrupted)
+
+
+class Campaign:
+    """One search. ``summary`` is what it has seen so far."""
+
+    def __init__(self, job: Job, *, base: int, budget: Budget, progress: Callable[[Summary], object]) -> None:
+        self.job = job
+        self.budget = budget
+        self.summary = Summary(base)
+        self._progress = progress
+        self._batches = self._split(base)
+
+    def here(self, subject: Subject) -> None:
+        """Search in this process."""
+        for seeds in self._batches:
+            self._take(_batch(self.job, seeds, subject))
+            if self._is_over():
+                return
+
+    def everywhere(self, processes: int) -> None:
+        """Search in so many processes."""
+        # spawn: a fork of a process with threads may hold their locks for ever.
+        pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_deaf)
+        pending: set[Future[Summary]] = set()
+        try:
+            while not self._is_over():
+                while len(pending) < 2 * processes and (seeds := next(self._batches, None)):
+                    pending.add(pool.submit(_batch, self.job, seeds))
+                if not pending:
+                    return
+                done, pending = wait(pending, return_when="FIRST_COMPLETED")
+                for each in done:
+                    self._take(each.result())
+            for each in pending:  # batches below a failure may hold a lower one
+                self._take(each.result())
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _split(self, base: int) -> Iterator[range]:
+        end = None if self.budget.runs is None else base + self.budget.runs
+        for first in count(base, BATCH):
+            if end is not None and first >= end:
+                return
+            yield range(first, first + BATCH if end is None else min(first + BATCH, end))
+
+    def _take(self, part: Summary) -> None:
+        self.summary += part
+        self.summary.seconds = self.budget.spent
+        self._progress(self.summary)
+
+    def _is_over(self) -> bool:
+        return self.budget.is_over() or (bool(self.summary.found) and not self.job.collect)
+
+
+def campaign(
+    subject: Subject,
+    folder: Path,
+    *,
+    base: int = 0,
+    budget: Budget | None = None,
+    processes: int = 1,
+    collect: bool = False,
+    check_every: int = 100,
+    progress: Callable[[Summary], object] = lambda _: None,
+) -> Summary:
+    """Search ``subject`` with seeds from ``base`` on.
+
+    Args:
+        folder: where failures are written.
+        budget: how many runs, how many seconds; 1000 runs by default.
+        processes: more than one: the subject's name must lead to it in any process.
+        collect: go on after the first failure.
+        check_every: every so many-th seed runs twice.
+        progress: is told the summary so far.
+    """
+    job = Job(subject.name, subject.profile, folder, collect, check_every)
+    search = Campaign(job, base=base, budget=budget or Budget(1000), progress=progress)
+    try:
+        if processes == 1:
+            search.here(subject)
+        else:
+            search.everywhere(processes)
+    except KeyboardInterrupt:
+        search.summary.was_interrupted = True
+    search.summary.seconds = search.budget.spent
+    return search.summary
+
+
+def cores() -> int:
+    """How many processes can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _batch(job: Job, seeds: range, subject: Subject | None = None) -> Summary:
+    """Run these seeds; the failures are in their files."""
+    subject = subject or find(job.name, job.profile)
+    summary = Summary(seeds.start)
+    for seed in seeds:
+        outcome = subject.run(ExploringTape(seed))
+        if outcome.failure is not None:
+            path = save_artifact(of_outcome(subject, seed, outcome), job.folder)
+            summary.found.append(Found(seed, outcome.kind, outcome.failure, path))
+        summary.runs += 1
+        summary.steps += outcome.steps
+        summary.images += outcome.images
+        summary.injected += outcome.injected
+        summary.coverage.count(outcome.trace)
+        if job.check_every and seed % job.check_every == 0:
+            summary.checked += 1
+            if subject.run(ExploringTape(seed)).trace.digest() != outcome.trace.digest():
+                summary.unlike.append(seed)
+        if summary.found and not job.collect:
+            break
+    return summary
+
+
+def _told(coverage: Coverage) -> str:
+    missing = coverage.missing()
+    fired = f"{len(coverage.cells)} cells of fault × operation × phase fired"
+    if not missing:
+        return f"{fired}, and none that could have did not"
+    return f"{fired}; {len(missing)} never did: {', '.join(map(str, missing[:6]))}{' …' * (len(missing) > 6)}"
+
+
+def _deaf() -> None:
+    """An interrupt is for the process that has the summary."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
