@@ -135,7 +135,7 @@ class Session:
 
     async def _client(self, disk: Disk, requests: list[Request]) -> None:
         for request in requests:
-            task = self.loop.create_task(self._do(disk, request))
+            task = self.loop.create_task(self._do(disk, request), name=f"request {request.name}")
             self.tasks.append(task)
             for _ in range(request.cancels):
                 self.loop.happen(task.cancel)
@@ -171,7 +171,7 @@ class Session:
             trace.add("raise", request, type(error).__name__)
             self._settle(request, token)
             if isinstance(error, asyncio.CancelledError):
-                if not request.cancels:
+                if not _was_cancelled():
                     raise self._violation("cancelled", f"{request} was cancelled by nobody") from error
                 raise
             self._judge_error(str(request), error)
@@ -287,3 +287,9 @@ class Session:
                 with suppress(BaseException):
                     task.get_coro().close()
         self.loop.close()
+
+
+def _was_cancelled() -> bool:
+    """Whether somebody asked for it: the tape, or a plan."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
