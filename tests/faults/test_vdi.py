@@ -1,0 +1,68 @@
+"""aiovdi as a target: its blank image is one, its regions are the format's, its errors are told apart."""
+
+import asyncio
+
+import pytest
+
+import aiovdi
+from aiovdi.format.header import parse
+from aiovdi.storage.memory import MemoryStorage
+from faults.vdi import VDI
+
+
+@pytest.mark.parametrize(("blocks", "block_size"), [(1, 512), (12, 4096), (300, 4096), (4, 1 << 20)])
+def test_a_blank_image_opens_and_reads_as_zeros(blocks: int, block_size: int) -> None:
+    async def use() -> bytes:
+        disk = await target.open(MemoryStorage(target.blank()))
+        content = await disk.pread(target.size, 0)
+        assert target.leaks(disk) == []
+        await disk.close()
+        return bytes(content)
+
+    target = VDI(blocks=blocks, block_size=block_size)
+    assert asyncio.run(use()) == bytes(target.size) == target.read_image(target.blank())
+
+
+def test_what_aiovdi_wrote_is_found_by_the_second_reader() -> None:
+    storage = MemoryStorage(VDI().blank())
+
+    async def use() -> None:
+        disk = await VDI().open(storage)
+        await disk.pwrite(b"hello", 5000)
+        await disk.close()
+
+    asyncio.run(use())
+    content = bytes(storage.size)
+    buffer = bytearray(content)
+    storage.pread_now(buffer, 0)
+    assert VDI().read_image(bytes(buffer))[4990:5010] == b"\0" * 10 + b"hello" + b"\0" * 5
+
+
+def test_every_offset_lies_in_a_region() -> None:
+    target = VDI()
+    header = parse(target.blank()[:512], file_size=len(target.blank()))
+    assert (header.bmap_offset, header.data_offset) == (512, len(target.blank()))
+    regions = [target.region(offset) for offset in (0, 511, 512, 512 + 4 * 12 - 1, len(target.blank()), 1 << 30)]
+    assert regions == ["header", "header", "bmap", "bmap", "data", "data"]
+
+
+def test_only_errors_of_the_storage_are_expected_and_only_a_stopped_disk_stops() -> None:
+    failed = aiovdi.DiskFailed(OSError("a flush failed"))
+    assert VDI().is_expected(failed)
+    assert VDI().stops(failed)
+    for error in (ValueError(), OSError(), KeyError(), asyncio.CancelledError()):
+        assert not VDI().is_expected(error)
+        assert not VDI().stops(error)
+
+
+def test_a_request_under_way_is_no_leak_only_once_it_has_ended() -> None:
+    async def use() -> None:
+        disk = await VDI().open(MemoryStorage(VDI().blank()))
+        write = asyncio.create_task(disk.pwrite(b"x" * 512, 0))
+        await asyncio.sleep(0)
+        assert VDI().leaks(disk)
+        await write
+        assert VDI().leaks(disk) == []
+        await disk.close()
+
+    asyncio.run(use())
