@@ -38,7 +38,8 @@ class BlockMap:
 
     def __init__(self, storage: Storage, header: Header, *, pages_max: int = PAGES_MAX) -> None:
         self._storage = storage
-        self._base = align_down(header.bmap_offset, PAGE_BYTES)
+        # A map at an odd offset, which nobody makes, can be read but not written: its entries straddle sectors.
+        self._base = align_down(header.bmap_offset, PAGE_BYTES) + header.bmap_offset % bmap.ENTRY_BYTES
         self._start = header.bmap_offset
         self._stop = header.bmap_offset + header.block_count * bmap.ENTRY_BYTES
         self._pages_max = pages_max

@@ -87,8 +87,8 @@ async def new_file(path: str | os.PathLike[str], *, overwrite: bool, aio: Aio | 
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
         await _require_unused(place)
     passing = place.with_name(f".{place.name}.{os.urandom(4).hex()}.part")
-    storage = await open_file(passing, writable=True, exclusive=True, aio=aio)
     try:
+        storage = await open_file(passing, writable=True, exclusive=True, aio=aio)
         try:
             yield storage
             await flush(storage)
