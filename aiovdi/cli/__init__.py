@@ -1,0 +1,37 @@
+"""The command line: ``qemu-img``'s verbs, flags, exit statuses and JSON keys, so that a script can change one word.
+
+::
+
+    verbs       the table of verbs; each is imported only when it is asked for
+    running     a verb's work on an event loop: Ctrl-C, SIGTERM, errors and warnings become one line each
+    arguments   sizes, formats and ``-o`` lists as qemu-img spells them
+    output      human and JSON forms
+    facts · plain       ``info`` without the parser of words, which takes longer than its work
+    progress    ``-p``
+    create · info · check · mapping · convert · compare · transfer · demo      the verbs
+
+There is no logic here: a verb turns flags into a call of a job, and its result into lines. What
+qemu-img can and this cannot is refused by name, never ignored.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from aiovdi.cli import plain, running
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``aiovdi`` with these words (default: the process's). Returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if (work := plain.understood(words)) is not None:
+        return running.run(work, verb=words[0])
+    try:
+        from aiovdi.cli import verbs  # noqa: PLC0415  (typer may be missing)
+    except ModuleNotFoundError as error:
+        if error.name not in {"typer", "rich"}:
+            raise
+        print(f"aiovdi: the command line needs {error.name}: pip install 'aiovdi[cli]'", file=sys.stderr)
+        return 1
+    return verbs.run(words)
