@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-import aiovdi
 from aiovdi.driver.disk import Disk
 from tests.driver.gated import GatedStorage
-from tests.driver.images import Naive
 
 Check = Callable[[Disk], None]
 

@@ -18,6 +18,7 @@ from typing import ClassVar
 from aiovdi.settling import Settling
 
 SECTOR = 512
+_ALONE = 64
 
 
 @dataclass(eq=False)
@@ -54,7 +55,9 @@ class Rule:
 
     def takes(self, io: IO) -> bool:
         within = self.within
-        if self.op not in {"any", io.op} or (within is not None and not (io.offset < within.stop and io.end > within.start)):
+        if self.op not in {"any", io.op} or (
+            within is not None and not (io.offset < within.stop and io.end > within.start)
+        ):
             return False
         if (self.where is not None and not self.where(io)) or self.left <= 0:
             return False
@@ -376,20 +379,20 @@ class GatedStorage:
     def crash_images(self, seed: int = 0, count: int = 24) -> Iterator[bytes]:
         """What a power cut now may leave: nothing unflushed, all of it, each sector alone, random subsets.
 
-        Writes in flight may have reached the medium too, in part.
+        Writes in flight may have reached the medium too, in part. Of very many sectors a sample goes alone.
         """
+        dice = random.Random(seed)
         versions = self._possible()
         lengths = [self._durable_length, *(size for _, size in self._lengths)]
         longest = max([*lengths, *(io.end for io in self.in_flight if io.op == "write")])
-        yield self.durable()
         last = {sector: contents[-1] for sector, contents in versions.items()}
+        yield self.durable()
         yield self._image(last, lengths[-1])
         yield self._image(last, longest)
-        for sector, contents in versions.items():
-            for content in contents:
+        for sector in dice.sample(sorted(versions), min(len(versions), _ALONE)):
+            for content in versions[sector]:
                 yield self._image({sector: content}, longest)
             yield self._image({other: content for other, content in last.items() if other != sector}, lengths[-1])
-        dice = random.Random(seed)
         for _ in range(count if versions else 0):
             chosen = {s: dice.choice(contents) for s, contents in versions.items() if dice.random() < 0.5}
             yield self._image(chosen, dice.choice([*lengths, longest]))

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from aiovdi.driver.allocation import AllocationLocks
 from aiovdi.units import BlockIndex
 from tests.driver.gated import turns
@@ -75,10 +77,9 @@ async def test_a_waiter_cancelled_in_the_step_in_which_it_would_get_the_lock_pas
 
 async def test_the_lock_is_free_after_an_error_in_its_holder() -> None:
     locks = AllocationLocks()
-    try:
+    with pytest.raises(LookupError):
         async with locks.of(SEVEN):
             raise LookupError
-    except LookupError:
-        assert len(locks) == 0
+    assert len(locks) == 0
     async with asyncio.timeout(5), locks.of(SEVEN):
         assert len(locks) == 1

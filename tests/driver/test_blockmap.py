@@ -105,7 +105,7 @@ async def test_a_reader_that_fails_or_is_cancelled_does_not_stop_those_who_wait_
 
 async def test_pages_stay_within_the_budget_and_the_map_is_read_again() -> None:
     entries = list(range(PER_PAGE * 6))
-    storage, blockmap = await made(entries, pages_max=2)
+    _, blockmap = await made(entries, pages_max=2)
     for _ in range(2):
         for block in range(0, PER_PAGE * 6, PER_PAGE // 2):
             assert await blockmap.entry(BlockIndex(block)) == block
@@ -113,7 +113,7 @@ async def test_pages_stay_within_the_budget_and_the_map_is_read_again() -> None:
 
 
 async def test_held_pages_stay_and_after_a_burst_the_budget_holds_again() -> None:
-    storage, blockmap = await made([FREE] * PER_PAGE * 6, pages_max=2)
+    _, blockmap = await made([FREE] * PER_PAGE * 6, pages_max=2)
     blocks = [BlockIndex(n * PER_PAGE) for n in range(5)]
     for block in blocks:
         await blockmap.entry(block)

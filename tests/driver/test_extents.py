@@ -1,6 +1,7 @@
 """Extents are what the map says, merged, and huge maps give the loop its turn."""
 
 import asyncio
+import itertools
 
 import pytest
 from hypothesis import given
@@ -40,7 +41,7 @@ def test_extents_tile_the_range_and_tell_where_each_byte_lies(
             assert where == (None if extent.offset is None else extent.offset + byte - extent.start)
         at += extent.length
     assert at == offset + length
-    for left, right in zip(extents, extents[1:], strict=False):
+    for left, right in itertools.pairwise(extents):
         follows = None if left.offset is None else left.offset + left.length
         assert (left.data, follows) != (right.data, right.offset), "neighbours of one kind are merged"
 

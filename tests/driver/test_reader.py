@@ -160,7 +160,8 @@ async def test_a_buffer_that_cannot_be_filled_is_a_type_error(
 
 
 @pytest.mark.parametrize(
-    ("length", "offset"), [(1, 8 * BLOCK), (2, 8 * BLOCK - 1), (1, -1), (-1, 0), (512, -512), (0, -1), (0, 8 * BLOCK + 1)]
+    ("length", "offset"),
+    [(1, 8 * BLOCK), (2, 8 * BLOCK - 1), (1, -1), (-1, 0), (512, -512), (0, -1), (0, 8 * BLOCK + 1)],
 )
 async def test_a_range_outside_the_disk_is_refused_with_nothing_done(length: int, offset: int) -> None:
     storage = GatedStorage(permuted_image(), cold=True)

@@ -1,4 +1,4 @@
-"""A bmap write that failed: nobody knows what the storage holds, and no later success may bring the failed bytes back."""
+"""A bmap write that failed: nobody knows what the storage holds, and no later success may surface its bytes."""
 
 import asyncio
 

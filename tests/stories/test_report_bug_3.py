@@ -13,6 +13,11 @@ from tests.driver.images import BLOCK, Naive, make_image
 
 OLD, NEW = b"O" * BLOCK, b"N" * (3 * BLOCK)
 
+
+async def collect(disk: Disk) -> list[aiovdi.Extent]:
+    return [extent async for extent in disk.extents()]
+
+
 REQUESTS: dict[str, Callable[[Disk], Any]] = {
     "first allocating write": lambda disk: disk.pwrite(NEW[:512], BLOCK),
     "write across four blocks": lambda disk: disk.pwrite(NEW, 2048),
@@ -21,12 +26,8 @@ REQUESTS: dict[str, Callable[[Disk], Any]] = {
     "zeroes": lambda disk: disk.write_zeroes(2 * BLOCK, 0, fua=True),
     "flush": lambda disk: disk.flush(),
     "read": lambda disk: disk.pread(3 * BLOCK, 0),
-    "extents": lambda disk: collect(disk),
+    "extents": collect,
 }
-
-
-async def collect(disk: Disk) -> list[aiovdi.Extent]:
-    return [extent async for extent in disk.extents()]
 
 
 #  t   the request                       the canceller
@@ -71,7 +72,7 @@ async def was_cancelled_at(
     ended = len(storage.trace)
     assert request.cancelled(), request
     no_leftovers(disk)
-    mine = {io.number for io in storage.in_flight if io.op == "write" and io.offset >= 512 or io.op == "zero"}
+    mine = {io.number for io in storage.in_flight if (io.op == "write" and io.offset >= 512) or io.op == "zero"}
     assert not mine, "a write is still in flight after its request has raised"
     await disk._slots.drain()
     if disk._session._beginning is not None:
