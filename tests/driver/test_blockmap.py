@@ -126,7 +126,7 @@ async def test_held_pages_stay_and_after_a_burst_the_budget_holds_again() -> Non
     assert len(blockmap.pages) <= 2
 
 
-async def test_holds_nest() -> None:
+async def test_holds_of_one_page_nest() -> None:
     _, blockmap = await made([FREE] * PER_PAGE * 4, pages_max=1)
     await blockmap.entry(BlockIndex(0))
     sector = blockmap.sector_of(BlockIndex(0))
