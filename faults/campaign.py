@@ -7,24 +7,22 @@ Rule 3: the search doubts itself. A sample of the seeds runs twice, and the trac
 Rule 4: an interrupt ends the search, and not its summary.
 """
 
-import os
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 from faults.artifact import of_outcome, save_artifact
 from faults.budget import Budget
 from faults.coverage import Coverage
+from faults.pool import spread
 from faults.subject import Subject, find
 from faults.tape import ExploringTape
 from faults.workload import Profile
 
-__all__ = ["Campaign", "Found", "Job", "Summary", "campaign", "cores"]
+__all__ = ["Found", "Job", "Summary", "campaign"]
 
 BATCH = 50
 """Runs between two looks at the clock."""
@@ -98,58 +96,6 @@ class Summary:
         return "\n".join(lines + ["interrupted"] * self.was_interrupted)
 
 
-class Campaign:
-    """One search. ``summary`` is what it has seen so far."""
-
-    def __init__(self, job: Job, *, base: int, budget: Budget, progress: Callable[[Summary], object]) -> None:
-        self.job = job
-        self.budget = budget
-        self.summary = Summary(base)
-        self._progress = progress
-        self._batches = self._split(base)
-
-    def here(self, subject: Subject) -> None:
-        """Search in this process."""
-        for seeds in self._batches:
-            self._take(_batch(self.job, seeds, subject))
-            if self._is_over():
-                return
-
-    def everywhere(self, processes: int) -> None:
-        """Search in so many processes."""
-        # spawn: a fork of a process with threads may hold their locks for ever.
-        pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_deaf)
-        pending: set[Future[Summary]] = set()
-        try:
-            while not self._is_over():
-                while len(pending) < 2 * processes and (seeds := next(self._batches, None)):
-                    pending.add(pool.submit(_batch, self.job, seeds))
-                if not pending:
-                    return
-                done, pending = wait(pending, return_when="FIRST_COMPLETED")
-                for each in done:
-                    self._take(each.result())
-            for each in pending:  # batches below a failure may hold a lower one
-                self._take(each.result())
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _split(self, base: int) -> Iterator[range]:
-        end = None if self.budget.runs is None else base + self.budget.runs
-        for first in count(base, BATCH):
-            if end is not None and first >= end:
-                return
-            yield range(first, first + BATCH if end is None else min(first + BATCH, end))
-
-    def _take(self, part: Summary) -> None:
-        self.summary += part
-        self.summary.seconds = self.budget.spent
-        self._progress(self.summary)
-
-    def _is_over(self) -> bool:
-        return self.budget.is_over() or (bool(self.summary.found) and not self.job.collect)
-
-
 def campaign(
     subject: Subject,
     folder: Path,
@@ -172,21 +118,34 @@ def campaign(
         progress: is told the summary so far.
     """
     job = Job(subject.name, subject.profile, folder, collect, check_every)
-    search = Campaign(job, base=base, budget=budget or Budget(1000), progress=progress)
+    budget = budget or Budget(1000)
+    summary = Summary(base)
+
+    def take(part: Summary) -> None:
+        nonlocal summary
+        summary += part
+        summary.seconds = budget.spent
+        progress(summary)
+
+    def is_over() -> bool:
+        return budget.is_over() or (bool(summary.found) and not collect)
+
+    work = partial(_batch, job) if processes > 1 else partial(_batch, job, subject=subject)
     try:
-        if processes == 1:
-            search.here(subject)
-        else:
-            search.everywhere(processes)
+        spread(work, _split(base, budget.runs), take, processes=processes, is_over=is_over)
     except KeyboardInterrupt:
-        search.summary.was_interrupted = True
-    search.summary.seconds = search.budget.spent
-    return search.summary
+        summary.was_interrupted = True
+    summary.seconds = budget.spent
+    return summary
 
 
-def cores() -> int:
-    """How many processes can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _split(base: int, runs: int | None) -> Iterator[range]:
+    """The seeds, a batch at a time."""
+    end = None if runs is None else base + runs
+    for first in count(base, BATCH):
+        if end is not None and first >= end:
+            return
+        yield range(first, first + BATCH if end is None else min(first + BATCH, end))
 
 
 def _batch(job: Job, seeds: range, subject: Subject | None = None) -> Summary:
@@ -218,8 +177,3 @@ def _told(coverage: Coverage) -> str:
     if not missing:
         return f"{fired}, and none that could have did not"
     return f"{fired}; {len(missing)} never did: {', '.join(map(str, missing[:6]))}{' …' * (len(missing) > 6)}"
-
-
-def _deaf() -> None:
-    """An interrupt is for the process that has the summary."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

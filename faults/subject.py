@@ -30,6 +30,8 @@ class Subject:
     name: str
     run: Callable[[Tape], Outcome]
     profile: Profile = field(default_factory=Profile)
+    target: Target | None = None
+    """What is under test, if it is a driver and no story."""
 
 
 def find(name: str, profile: Profile = Profile()) -> Subject:  # noqa: B008
@@ -54,4 +56,4 @@ def of(name: str, thing: Any, profile: Profile = Profile()) -> Subject:  # noqa:
     if inspect.isfunction(thing):
         return Subject(name, lambda tape: run_story(thing, tape), profile)
     target = cast(Target, thing() if inspect.isclass(thing) else thing)
-    return Subject(name, lambda tape: run(target, tape, profile), profile)
+    return Subject(name, lambda tape: run(target, tape, profile), profile, target)

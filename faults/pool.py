@@ -1,0 +1,77 @@
+"""Work on every core: a stream of jobs, a few ahead of the processes, and results as they come.
+
+Rule 1: when it is over, the jobs that were given out are still waited for: what they find may come
+before what ended the search.
+Rule 2: an interrupt is for the process that has the summary; the others do not hear it.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from typing import TypeVar
+
+__all__ = ["cores", "spread"]
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+
+def spread(
+    work: Callable[[J], R],
+    jobs: Iterator[J],
+    take: Callable[[R], object],
+    *,
+    processes: int,
+    is_over: Callable[[], bool],
+) -> None:
+    """``take(work(job))`` for each job, until there is none or ``is_over``.
+
+    Args:
+        work: picklable if there is more than one process.
+        processes: 1: everything happens here.
+    """
+    if processes == 1:
+        for job in jobs:
+            take(work(job))
+            if is_over():
+                return
+        return
+    # spawn: a fork of a process with threads may hold their locks for ever.
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_deaf)
+    try:
+        _feed(pool, work, jobs, take, ahead=2 * processes, is_over=is_over)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _feed(
+    pool: ProcessPoolExecutor,
+    work: Callable[[J], R],
+    jobs: Iterator[J],
+    take: Callable[[R], object],
+    *,
+    ahead: int,
+    is_over: Callable[[], bool],
+) -> None:
+    pending: set[Future[R]] = set()
+    while not is_over():
+        while len(pending) < ahead and (job := next(jobs, None)) is not None:
+            pending.add(pool.submit(work, job))
+        if not pending:
+            return
+        done, pending = wait(pending, return_when="FIRST_COMPLETED")
+        for each in done:
+            take(each.result())
+    for each in pending:
+        take(each.result())
+
+
+def cores() -> int:
+    """How many processes can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _deaf() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

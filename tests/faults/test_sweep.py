@@ -1,0 +1,97 @@
+"""Every I/O of a workload gets every fault that its kind can have, each in a run of its own."""
+
+from types import ModuleType
+
+import pytest
+
+from faults.plan import IO
+from faults.sweep import BY_KIND, CANCELS, CRASHES, OPERATIONS, Case, cases, parse_case, run_case, workloads
+from faults.vdi import VDI
+
+
+def test_there_are_twelve_operations_and_all_sequences_of_three() -> None:
+    assert len(OPERATIONS) == 12
+    found = list(workloads())
+    assert len(found) == len(set(found)) == 12 + 12**2 + 12**3
+
+
+def test_a_case_is_found_again_by_its_name() -> None:
+    for case in [Case(("w0",)), Case(("w0", "f"), ((7, "EIO"),)), Case(("r0",), ((1, "short"), (2, "power-lost")))]:
+        assert parse_case(str(case)) == case
+
+
+@pytest.mark.parametrize("text", ["w9: 1 EIO", "w0: 1 EWHAT"])
+def test_an_unknown_word_in_a_name_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match=r"found '(w9|EWHAT)'"):
+        parse_case(text)
+
+
+def test_every_io_meets_every_fault_of_its_kind(broken: ModuleType) -> None:
+    found = {case.faults for case, _ in cases(broken.Target(), ("w0", "f"))}
+    fine = run_case(broken.Target(), Case(("w0", "f")))
+    ios = [event.subject for event in fine.trace.events if event.what == "end"]
+    for number, io in enumerate(ios, 1):
+        assert isinstance(io, IO)
+        for fault in (*BY_KIND[io.kind], *CRASHES):
+            assert ((number, fault),) in found
+    for fault in CANCELS:  # of the two that were asked for; reading back is nobody's request
+        assert {number for ((number, name),) in found - {()} if name == fault} == {1, 2}
+
+
+def test_the_fault_strikes_the_io_that_the_case_names(broken: ModuleType) -> None:
+    outcome = run_case(broken.Target(), parse_case("w0 w1: 2 ENOSPC"))
+    ends = [str(event) for event in outcome.trace.events if event.what == "end"]
+    assert ends[:2] == [
+        "end write #1 data 512 bytes at 512 succeeds",
+        "end write #2 data 512 bytes at 1024 fails with ENOSPC, effect: none",
+    ]
+
+
+@pytest.mark.parametrize("fault", CANCELS)
+def test_a_cancel_comes_while_the_io_is_under_way_or_before_its_end_is_heard(broken: ModuleType, fault: str) -> None:
+    outcome = run_case(broken.Target(), Case(("w0", "w1"), ((2, fault),)))
+    told = [(event.what, str(event.subject)) for event in outcome.trace.events if event.what in ("return", "raise")]
+    assert told == [("return", "A0 write 512 at 0"), ("raise", "A1 write 512 at 512")]
+
+
+def test_a_partial_write_leaves_every_second_unit(broken: ModuleType) -> None:
+    class Looking(broken.Target):  # type: ignore[misc,name-defined]
+        def read_image(self, content: bytes) -> bytes:
+            seen.append([content[at] != 0 for at in range(512, 1536, 512)])
+            return bytes(super().read_image(content))
+
+    seen: list[list[bool]] = []
+    run_case(Looking(), parse_case("wb: 1 partial"))
+    assert seen == [[True, False]]
+
+
+@pytest.mark.parametrize(
+    ("target", "operations", "expected"),
+    [
+        ("SwallowsErrors", ("w0",), "w0: 1 EIO"),
+        ("StopsShort", ("wb",), "wb: 1 short"),
+        ("ForgetsFlush", ("w0", "f"), "w0 f: 2 power-lost"),
+        ("FailsAfterCancel", ("w0", "w1"), "w0 w1: 1 cancel-after"),
+    ],
+)
+def test_a_planted_bug_is_found_by_its_fault(
+    broken: ModuleType, target: str, operations: tuple[str, ...], expected: str
+) -> None:
+    found = [str(case) for case, outcome in cases(getattr(broken, f"{target}Target")(), operations) if outcome.failure]
+    assert expected in found
+
+
+def test_pairs_put_a_second_fault_behind_every_error(broken: ModuleType) -> None:
+    double = [case for case, _ in cases(broken.Target(), ("w0", "w1"), pairs=True) if len(case.faults) == 2]
+    assert all(first < second for (first, _), (second, _) in (case.faults for case in double))
+    assert Case(("w0", "w1"), ((1, "EIO"), (2, "ENOSPC"))) in double
+
+
+def test_no_single_fault_in_a_single_request_breaks_the_driver() -> None:
+    failed = [
+        f"{case}: {outcome.failure}"
+        for operation in OPERATIONS
+        for case, outcome in cases(VDI(), (operation,))
+        if outcome.failure
+    ]
+    assert not failed, "\n".join(failed)
