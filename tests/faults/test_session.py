@@ -1,0 +1,212 @@
+"""A session with a driver that breaks one promise is broken; with one that keeps them it is not."""
+
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+
+from faults.oracle import Violation
+from faults.plan import NoFaults, Plan, Rules, parse_rule
+from faults.session import Session, World
+from faults.storage import SimStorage
+from faults.tape import ExploringTape, ReplayTape, Tape
+from faults.target import Disk
+from faults.vdi import VDI
+from faults.workload import Request, Workload
+
+WRITE = Request("A0", "write", 0, 512)
+READ = Request("A1", "read", 0, 512)
+FLUSH = Request("A2", "flush")
+
+
+class Wrapped:
+    """A disk that does as the one below, except for what a subclass says."""
+
+    def __init__(self, below: Disk) -> None:
+        self.below = below
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.below, name)
+
+
+class Altered(VDI):
+    """aiovdi below one of the wrappers."""
+
+    def __init__(self, wrapper: type[Wrapped]) -> None:
+        super().__init__(blocks=2)
+        self.wrapper = wrapper
+
+    async def open(self, storage: SimStorage) -> Any:
+        return self.wrapper(await super().open(storage))
+
+    def leaks(self, disk: Any) -> list[str]:
+        return [*super().leaks(disk.below), *getattr(disk, "leaked", [])]
+
+
+def hold(
+    target: VDI, *clients: list[Request], end: str = "close", plan: Plan | None = None, tape: Tape | None = None
+) -> World:
+    """One session of these clients. Raises Violation."""
+    workload: Workload = list(clients)
+    world = World(target, tape or ReplayTape([]))
+    Session(world, workload, plan or NoFaults(), end=end).run()
+    return world
+
+
+def kind_of(target: VDI, *clients: list[Request], **options: Any) -> str:
+    """In one word what was broken."""
+    world = World(target, options.pop("tape", None) or ReplayTape([]))
+    with pytest.raises(Violation):
+        Session(world, list(clients), options.pop("plan", None) or NoFaults(), **{"end": "close", **options}).run()
+    return world.outcome.kind or "violation"
+
+
+@pytest.mark.parametrize("end", ["close", "power", "kill"])
+def test_a_driver_that_keeps_its_promises_holds(end: str) -> None:
+    for seed in range(30):
+        world = hold(VDI(blocks=2), [WRITE, READ, FLUSH], [READ], end=end, tape=ExploringTape(seed))
+        assert world.outcome.images == 1
+        assert world.outcome.steps > 10
+
+
+class Forgets(Wrapped):
+    """Acknowledges writes that it never made."""
+
+    async def pwrite(self, data: bytes, offset: int, *, fua: bool = False) -> None:
+        await asyncio.sleep(0)
+
+
+class FlushesNothing(Wrapped):
+    async def flush(self) -> None:
+        await asyncio.sleep(0)
+
+
+class ReadsShort(Wrapped):
+    async def pread(self, length: int, offset: int) -> bytes:
+        return bytes(await self.below.pread(length, offset))[:-1]
+
+
+class FailsForNothing(Wrapped):
+    async def flush(self) -> None:
+        import aiovdi
+
+        raise aiovdi.DiskFailed(OSError("a story"))
+
+
+class Crashes(Wrapped):
+    async def flush(self) -> None:
+        raise KeyError("a programming error")
+
+
+class LeaksAllocation(Wrapped):
+    leaked = ("a lock",)
+
+
+class CancelsItself(Wrapped):
+    async def flush(self) -> None:
+        raise asyncio.CancelledError
+
+
+class Hangs(Wrapped):
+    async def flush(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+class LeavesALooseEnd(Wrapped):
+    async def flush(self) -> None:
+        def fail() -> None:
+            raise ValueError
+
+        asyncio.get_running_loop().call_soon(fail)
+        await self.below.flush()
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "clients", "expected"),
+    [
+        (Forgets, [[WRITE, READ]], "violation"),
+        (Forgets, [[WRITE]], "violation"),
+        (ReadsShort, [[READ]], "violation"),
+        (FailsForNothing, [[FLUSH]], "spurious"),
+        (Crashes, [[FLUSH]], "unexpected"),
+        (LeaksAllocation, [[READ]], "leak"),
+        (CancelsItself, [[FLUSH]], "cancelled"),
+        (Hangs, [[FLUSH]], "crashed"),
+        (LeavesALooseEnd, [[FLUSH]], "loose end"),
+    ],
+)
+def test_a_driver_that_breaks_one_is_told_which(
+    wrapper: type[Wrapped], clients: list[list[Request]], expected: str
+) -> None:
+    assert kind_of(Altered(wrapper), *clients) == expected
+
+
+def test_a_flush_that_does_nothing_is_found_by_a_power_loss_and_only_by_it() -> None:
+    requests = [WRITE, FLUSH]
+    assert hold(Altered(FlushesNothing), requests, end="kill")
+
+    def broken(seed: int) -> bool:
+        try:
+            hold(Altered(FlushesNothing), requests, end="power", tape=ExploringTape(seed))
+        except Violation as violation:
+            assert "power loss" in str(violation)
+            return True
+        return False
+
+    assert any(broken(seed) for seed in range(40))
+    assert not any(broken_real(seed, requests) for seed in range(40))
+
+
+def broken_real(seed: int, requests: list[Request]) -> bool:
+    try:
+        hold(VDI(blocks=2), requests, end="power", tape=ExploringTape(seed))
+    except Violation:
+        return True
+    return False
+
+
+def test_an_error_is_expected_once_one_was_injected() -> None:
+    plan = Rules([parse_rule("event=write nth=0")])
+    world = hold(VDI(blocks=2), [WRITE], plan=plan)
+    assert world.outcome.injected > 0
+    assert any(event.what == "raise" for event in world.trace.events)
+
+
+def test_a_broken_promise_is_reported_although_its_client_is_never_waited_for() -> None:
+    """The second client fails while the first still waits; then the power goes, and nobody asks the second."""
+
+    class WaitsForEver(Forgets):
+        async def flush(self) -> None:
+            await asyncio.sleep(1)
+            await self.below.pread(512, 0)
+            await asyncio.get_running_loop().create_future()
+
+    assert kind_of(Altered(WaitsForEver), [FLUSH], [WRITE, READ]) == "violation"
+
+
+def test_a_cancelled_request_may_have_happened_or_not() -> None:
+    cancelled = WRITE._replace(cancels=2)
+    seen = set()
+    for seed in range(60):
+        world = hold(VDI(blocks=2), [cancelled, READ], [FLUSH], tape=ExploringTape(seed))
+        seen |= {str(event.detail) for event in world.trace.events if event.what == "raise"}
+    assert seen == {"CancelledError"}
+
+
+def test_what_was_not_durable_after_a_kill_is_still_not_durable() -> None:
+    world = hold(VDI(blocks=2), [WRITE], end="kill")
+    assert world.device.versions
+    assert world.device.read(0, world.device.length) != world.device.stable()
+
+
+def test_after_a_power_loss_everything_that_is_left_is_durable() -> None:
+    world = hold(VDI(blocks=2), [WRITE], end="power")
+    assert not world.device.versions
+    assert not world.device.in_flight
+
+
+def test_a_session_leaves_no_task_behind() -> None:
+    hold(VDI(blocks=2), [WRITE], [WRITE], end="power")
+    gc.collect()
+    assert not [each for each in gc.get_objects() if isinstance(each, asyncio.Task) and not each.done()]
