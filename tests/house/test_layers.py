@@ -3,6 +3,7 @@
 ::
 
     cli                                   typer + rich; no logic
+    demo                                  a story that is told by the driver and judged by a ledger
     aiovdi itself                         the public names
     jobs: check, convert, compare …       whole images; each a module of its own below aiovdi/
     driver
@@ -33,7 +34,8 @@ BELOW = {
     "aiovdi.driver": (*BOTTOM, "aiovdi.format", "aiovdi.storage"),
     JOBS: DRIVER_AND_BELOW,
     "aiovdi": (*DRIVER_AND_BELOW, JOBS),
-    "aiovdi.cli": (*DRIVER_AND_BELOW, JOBS, "aiovdi"),
+    "aiovdi.demo": (*DRIVER_AND_BELOW, JOBS, "aiovdi"),
+    "aiovdi.cli": (*DRIVER_AND_BELOW, JOBS, "aiovdi", "aiovdi.demo"),
     "aiovdi.__main__": ("aiovdi.cli",),
 }
 

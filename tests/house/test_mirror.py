@@ -1,4 +1,7 @@
-"""Every module has a test module of the mirrored name: ``aiovdi/x/y.py`` is tried by ``tests/x/test_y.py``.
+"""Every module has a test module of the mirrored name.
+
+``aiovdi/x/y.py`` is tried by ``tests/x/test_y.py``, ``faults/y.py`` by ``tests/faults/test_y.py``. A folder
+inside ``faults`` is one thing, such as a machine and its defects: ``tests/faults/test_x.py`` may try it whole.
 
 An ``__init__`` that only collects names has nothing to try; one with code is tried under its
 package's name.
@@ -20,7 +23,16 @@ ELSEWHERE = {
 def mirror(path: str) -> str:
     source = PurePosixPath(path)
     name = source.parent.name if source.stem == "__init__" else source.stem
-    return str("tests" / source.parent.relative_to("aiovdi") / f"test_{name}.py")
+    folder = source.parent.relative_to("aiovdi") if source.parts[0] == "aiovdi" else source.parent
+    return str("tests" / folder / f"test_{name}.py")
+
+
+def mirror_of_folder(path: str) -> str:
+    """Of a module in a folder inside ``faults``; of any other its own mirror."""
+    source = PurePosixPath(path)
+    if source.parts[0] == "faults" and len(source.parts) > 2:
+        return f"tests/faults/test_{source.parts[1]}.py"
+    return mirror(path)
 
 
 def has_code(tree: ast.Module) -> bool:
@@ -37,9 +49,11 @@ def has_tests(path: Path) -> bool:
 
 def test_every_module_has_a_test_module_of_the_mirrored_name(sources: Sources, repository: Path) -> None:
     missing = []
-    for each in sources("aiovdi"):
+    for each in [*sources("aiovdi"), *sources("faults")]:
         if each.path in ELSEWHERE or not each.path.endswith("__init__.py") or has_code(each.tree):
             wanted = ELSEWHERE.get(each.path, mirror(each.path))
+            if not (repository / wanted).is_file():
+                wanted = mirror_of_folder(each.path)
             if not (repository / wanted).is_file():
                 missing.append(f"{each.path}: there is no {wanted}")
             elif not has_tests(repository / wanted):

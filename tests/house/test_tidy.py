@@ -57,7 +57,7 @@ def test_no_call_that_has_a_better_one_here(sources: Sources) -> None:
     assert not complaints, "\n".join(complaints)
 
 
-@pytest.mark.parametrize("folder", ["aiovdi", "tests", "benchmarks"])
+@pytest.mark.parametrize("folder", ["aiovdi", "faults", "tests", "benchmarks"])
 def test_nothing_is_left_for_later(sources: Sources, folder: str) -> None:
     leftovers = [
         f"{each.path}:{number}: {line.strip()}"
@@ -68,13 +68,13 @@ def test_nothing_is_left_for_later(sources: Sources, folder: str) -> None:
     assert not leftovers, "\n".join(leftovers)
 
 
-@pytest.mark.parametrize("folder", ["aiovdi", "tests", "benchmarks"])
+@pytest.mark.parametrize("folder", ["aiovdi", "faults", "tests", "benchmarks"])
 def test_every_file_opens_with_its_idea(sources: Sources, folder: str) -> None:
     silent = [each.path for each in sources(folder) if not ast.get_docstring(each.tree)]
     assert not silent, "\n".join(silent)
 
 
-@pytest.mark.parametrize("folder", ["aiovdi", "tests", "benchmarks"])
+@pytest.mark.parametrize("folder", ["aiovdi", "faults", "tests", "benchmarks"])
 def test_no_error_is_caught_without_being_named(sources: Sources, folder: str) -> None:
     nameless = [
         f"{each.path}:{node.lineno}"

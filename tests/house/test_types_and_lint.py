@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+FOLDERS = ["aiovdi", "faults", "benchmarks", "tests"]  # and not the examples in README.md, which are set for the eye
+
 
 @pytest.mark.parametrize(
     "command",
-    [["mypy"], ["ruff", "check", "."], ["ruff", "format", "--check", "--diff", "."]],
+    [["mypy"], ["ruff", "check", "."], ["ruff", "format", "--check", "--diff", *FOLDERS]],
     ids=["mypy", "ruff_check", "ruff_format"],
 )
 def test_the_checker_has_nothing_to_say(repository: Path, command: list[str]) -> None:
