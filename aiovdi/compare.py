@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aiovdi.driver.opening import Cache, Target
-from aiovdi.images import Format, Image, open_image
+from aiovdi.images import Format, Image, closing, open_image
 from aiovdi.units import SECTOR, MiB, align_down
 from aiovdi.zeros import first_difference
 
@@ -146,7 +146,8 @@ async def _stretches(a: Image, b: Image) -> AsyncGenerator[_Stretch, None]:
 
 async def _with_tail(image: Image, stop: int) -> AsyncGenerator[tuple[int, bool], None]:
     """End of each extent of ``image``, and whether it has data, up to ``stop``."""
-    async for extent in image.extents():
-        yield extent.start + extent.length, extent.data
+    async with closing(image.extents()) as extents:
+        async for extent in extents:
+            yield extent.start + extent.length, extent.data
     if image.size < stop:
         yield stop, False

@@ -12,8 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
-from aiovdi.driver.extents import Extent
-from aiovdi.images import Image
+from aiovdi.images import Image, closing
 from aiovdi.settling import settle_all
 from aiovdi.units import SECTOR, MiB, ReadableBuffer, align_down, align_up
 from aiovdi.zeros import data_runs
@@ -101,14 +100,24 @@ class Copying:
     async def _steps(self) -> AsyncGenerator[tuple[int, int], None]:
         """Start and end of each step with data. Extents that share a step are copied together."""
         start = end = -1
-        async for extent in self._source.extents(self._length, self._offset):
-            for cut, cut_end in _cuts(extent) if extent.data or not self._sparse else ():
+        async with aclosing(self._cuts()) as cuts:
+            async for cut, cut_end in cuts:
                 if start >= 0 and align_down(cut, _STEP_BYTES) != align_down(start, _STEP_BYTES):
                     yield start, end
                     start = -1
                 start, end = cut if start < 0 else start, cut_end
         if start >= 0:
             yield start, end
+
+    async def _cuts(self) -> AsyncGenerator[tuple[int, int], None]:
+        """Extents that are copied, cut between steps, in whole sectors."""
+        async with closing(self._source.extents(self._length, self._offset)) as extents:
+            async for extent in extents:
+                at, stop = extent.start, align_up(extent.start + extent.length, SECTOR)
+                while at < stop and (extent.data or not self._sparse):
+                    end = min(stop, align_up(at + 1, _STEP_BYTES))
+                    yield at, end
+                    at = end
 
     # The work
 
@@ -160,12 +169,3 @@ class Copying:
 def _gaps(start: int, stop: int) -> Iterator[_Part]:
     for at in range(start, stop, _ZEROING_BYTES_MAX):
         yield _Part(at, min(_ZEROING_BYTES_MAX, stop - at), data=False)
-
-
-def _cuts(extent: Extent) -> Iterator[tuple[int, int]]:
-    """Start and end of each part of ``extent`` between two multiples of a step, in whole sectors."""
-    at, stop = extent.start, align_up(extent.start + extent.length, SECTOR)
-    while at < stop:
-        end = min(stop, align_up(at + 1, _STEP_BYTES))
-        yield at, end
-        at = end

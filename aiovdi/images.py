@@ -5,9 +5,9 @@ a raw disk can write a VDI signature into it, so name the format of a disk that 
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Final, Literal, Protocol, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from typing import Final, Literal, Protocol, TypeAlias, cast
 
 from aiovdi.driver.extents import Extent
 from aiovdi.driver.opening import Aio, Cache, Mode, Target, lock_storage, open_disk
@@ -18,7 +18,7 @@ from aiovdi.storage import open_file
 from aiovdi.storage.base import Storage, read_full
 from aiovdi.units import ReadableBuffer, WriteableBuffer
 
-__all__ = ["AIO", "Format", "Image", "image_of", "naming", "open_image", "open_storage", "probe"]
+__all__ = ["AIO", "Format", "Image", "closing", "image_of", "naming", "open_image", "open_storage", "probe"]
 
 Format: TypeAlias = Literal["vdi", "raw"]
 
@@ -38,6 +38,15 @@ class Image(Protocol):
     async def write_zeroes(self, length: int, offset: int) -> None: ...
     def extents(self, length: int | None = None, offset: int = 0) -> AsyncIterator[Extent]: ...
     async def flush(self) -> None: ...
+
+
+def closing(extents: AsyncIterator[Extent]) -> AbstractAsyncContextManager[AsyncIterator[Extent]]:
+    """``async with closing(image.extents()) as extents``: a walk that is left early ends at once.
+
+    To a disk a walk is a request under way, which its close waits for; without this a loop that raises
+    would leave it to the garbage collector, behind a traceback that still holds it.
+    """
+    return aclosing(cast("AsyncGenerator[Extent, None]", extents))
 
 
 async def probe(storage: Storage) -> Format:

@@ -247,3 +247,22 @@ async def test_a_source_that_is_corrupt_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(CorruptImage, match="block 1"):
         await convert(source, tmp_path / "x.raw", target_format="raw")
     assert list(tmp_path.iterdir()) == [source]
+
+
+async def test_a_source_is_closed_though_its_walk_was_left(tmp_path: Path, at_write: AtWrite) -> None:
+    """The error leaves the walk over the source's extents in the middle, and the source's close waits for walks."""
+    source = tmp_path / "source.vdi"
+    await aiovdi.create(source, 40 * MiB)
+    async with aiovdi.open(source, "r+") as disk:
+        for block in range(0, 40, 2):
+            await disk.pwrite(b"x" * MiB, block * MiB)
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    at_write(3, fail)
+    with pytest.raises(StorageError):
+        await convert(source, tmp_path / "x.raw", target_format="raw")
+    async with aiovdi.open(source, "r+"):
+        pass
+    assert list(tmp_path.iterdir()) == [source]

@@ -27,6 +27,7 @@ __all__ = ["convert"]
 
 _SPARSE_MAX = 16 * MiB
 _PARALLEL_MAX = 16
+_DIRECT = frozenset({"none", "directsync"})
 
 
 def _sparse_size(text: str | int) -> int:
@@ -59,7 +60,7 @@ async def convert(
     existing: Annotated[bool, typer.Option("-n", help="Write into a target that exists.")] = False,
     target_is_zero: Annotated[bool, typer.Option("--target-is-zero", help="With -n: it reads zeros already.")] = False,
     cache: Annotated[
-        str | None, typer.Option("-t", parser=cache_name, metavar="CACHE", help="Cache mode of the target, with -n.")
+        str | None, typer.Option("-t", parser=cache_name, metavar="CACHE", help="Cache mode of the target.")
     ] = None,
     source_cache: CacheOption = "writeback",
     share: Share = False,
@@ -76,6 +77,8 @@ async def convert(
         raise Failure("-o is for a new target, and -n is for one that exists")
     if target_is_zero and not existing:
         raise Failure("--target-is-zero is for -n: a new target reads zeros anyway")
+    if cache in _DIRECT and not existing:
+        raise Failure(f"-t {cache}: a new target is written through the page cache, and flushed at the end")
     block_size, fixed, comment = image_options(values)
     with progress(show and not quiet, label=files[1]) as tell:
         await convert_image(

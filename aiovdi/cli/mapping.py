@@ -9,7 +9,7 @@ import typer
 from aiovdi.cli.arguments import FormatOption, Output, OutputOption, Share, as_format, parse_size
 from aiovdi.driver.extents import Extent
 from aiovdi.errors import OutOfRange
-from aiovdi.images import open_image
+from aiovdi.images import closing, open_image
 
 __all__ = ["map_"]
 
@@ -30,8 +30,9 @@ async def map_(
         if start_offset > image.size:
             raise OutOfRange(offset=start_offset, length=0, size=image.size)
         length = image.size - start_offset
-        extents = image.extents(length if max_length is None else min(length, max_length), start_offset)
-        await (_print_json(extents) if output is Output.JSON else _print_table(extents, filename))
+        length = length if max_length is None else min(length, max_length)
+        async with closing(image.extents(length, start_offset)) as extents:
+            await (_print_json(extents) if output is Output.JSON else _print_table(extents, filename))
     return 0
 
 

@@ -61,6 +61,7 @@ def test_a_target_that_is_zero_is_left_where_the_source_is(vdi: Path, tmp_path: 
         (["{raw}"], "found 1 file names, expected one source and one target"),
         (["{raw}", "{raw}", "{x}"], "found 3 file names"),
         (["-n", "-O", "vdi", "-o", "static=on", "{raw}", "{x}"], "-o is for a new target"),
+        (["-t", "none", "{raw}", "{x}"], "-t none: a new target is written through the page cache"),
         (["--target-is-zero", "{raw}", "{x}"], "--target-is-zero is for -n"),
         (["-o", "static=on", "{raw}", "{x}"], "found 'static'"),
         (["-O", "vdi", "-o", "size=5M", "{raw}", "{x}"], "found 'size'"),

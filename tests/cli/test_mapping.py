@@ -1,6 +1,9 @@
 """``map``: the extents as a table and as JSON."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,3 +52,22 @@ def test_a_start_beyond_the_end_is_an_error(vdi: Path, aiovdi: Aiovdi) -> None:
     assert (status, out) == (1, "")
     assert "5242880" in err
     assert "4194304" in err
+
+
+def test_a_reader_of_a_long_map_may_stop_reading(tmp_path: Path, aiovdi: Aiovdi) -> None:
+    """The walk ends with the pipe. The image's close waits for walks, so one that was left open would hang it."""
+    path = tmp_path / "comb.raw"
+    with path.open("wb") as file:
+        for block in range(0, 4000, 2):
+            file.seek(block * MiB)
+            file.write(b"x")
+    image = tmp_path / "comb.vdi"
+    assert aiovdi("convert", "-O", "vdi", path, image)[0] == 0
+    command = [sys.executable, "-m", "aiovdi", "map", "--output=json", image]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(1) == b"["
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 128 + signal.SIGPIPE
