@@ -108,7 +108,11 @@ class SimStorage:
         await self._write(io, bytes(length), fua=fua, whole=True)
 
     async def discard(self, length: int, offset: int) -> None:
-        await self._run(self._io("discard", offset, length), lambda _: 0)
+        """The range keeps its old bytes, or some of its units become zeros as by a write."""
+        io = self._io("discard", offset, length)
+        zeroed = max(0, min(length, self.size - offset)) if self._tape.draw("discard.zeroes", 2) else 0
+        operation = self.device.issue_write(offset, bytes(zeroed))
+        await self._run(io, lambda _: self._end(operation), lambda fate: self._end_failed(operation, fate))
 
     async def resize(self, size: int) -> None:
         if not self.can_grow:

@@ -14,9 +14,11 @@ An outcome is a character for each unit of the file: a letter, ``.`` for zeros, 
 Before the program the file is what ``start`` says, and durable.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -221,6 +223,27 @@ def test_exactly_these_outcomes_are_possible_where(litmus: Litmus) -> None:
     outcomes = Writer(litmus.start, litmus.preset).run(litmus.program).outcomes()
     assert outcomes == set(litmus.allowed.split())
     assert not outcomes & set(litmus.forbidden.split())
+
+
+def published() -> list[tuple[str, str, str]]:
+    """The rows of the page: program, allowed, forbidden."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "device-model.md").read_text(encoding="utf-8")
+    rows = [
+        line.strip("| ").split("|") for line in page.splitlines() if line.startswith("| `") and line.count("|") == 4
+    ]
+    signs = [[" ".join(re.findall(r"`([^`]+)`", cell)) for cell in (*row, "")[:3]] for row in rows]
+    return [(program, allowed, forbidden) for program, allowed, forbidden in signs if re.search("[@=]", program)]
+
+
+@pytest.mark.parametrize(("program", "allowed", "forbidden"), published())
+def test_the_published_page_says_what_is_so(program: str, allowed: str, forbidden: str) -> None:
+    outcomes = Writer("xx").run(program).outcomes()
+    assert outcomes == set(allowed.split())
+    assert not outcomes & set(forbidden.split())
+
+
+def test_the_published_page_tries_most_of_its_rules() -> None:
+    assert len(published()) >= 18
 
 
 def test_no_rule_is_said_twice() -> None:
