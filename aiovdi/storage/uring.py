@@ -36,6 +36,7 @@ import contextlib
 import importlib
 import importlib.util
 import os
+import weakref
 from collections import deque
 from functools import cache, partial
 from typing import Any
@@ -138,7 +139,7 @@ class _Ring:
             raise _Refused from error
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._context.fileno, self._wake)
-        self._waiting: deque[tuple[Any, Settling[int]]] = deque()
+        self._waiting: deque[tuple[Any, weakref.ref[Settling[int]]]] = deque()
         self._in_flight = 0
         self._at_once = 0
         self._is_refusing = False
@@ -147,8 +148,11 @@ class _Ring:
     async def run(self, operation: Any) -> int:
         """The result of ``operation``, negative for an errno. Raises _Refused."""
         future: Settling[int] = Settling(loop=self._loop)
-        operation.set_callback(partial(self._settle, future))
-        self._waiting.append((operation, future))
+        # The kernel's side holds the operation, and must not hold whoever waits: the ring of a loop that is
+        # gone would keep its storage alive for ever.
+        waiter = weakref.ref(future)
+        operation.set_callback(partial(self._settle, waiter))
+        self._waiting.append((operation, waiter))
         self._submit()
         self._at_once = self._at_once + 1 if future.done() else 0
         result = await future
@@ -173,8 +177,8 @@ class _Ring:
     def _submit(self) -> None:
         """Hand on what waits, in order. One call each: measured no dearer than batches, and nothing is late."""
         while self._waiting and self._in_flight < _DEPTH:
-            operation, future = self._waiting.popleft()
-            if not self._is_accepted(operation):
+            operation, waiter = self._waiting.popleft()
+            if not self._is_accepted(operation) and (future := waiter()) is not None:
                 future.set_exception(_Refused())
 
     def _is_accepted(self, operation: Any) -> bool:
@@ -201,9 +205,10 @@ class _Ring:
         if self._idle is not None and not self._is_busy() and not self._idle.done():
             self._idle.set_result(None)
 
-    def _settle(self, future: Settling[int], result: int) -> None:
+    def _settle(self, waiter: weakref.ref[Settling[int]], result: int) -> None:
         self._in_flight -= 1
-        if not self._loop.is_closed():
+        future = waiter()
+        if future is not None and not self._loop.is_closed():
             future.set_result(result)
 
     def _is_busy(self) -> bool:
