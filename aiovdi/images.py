@@ -43,8 +43,8 @@ class Image(Protocol):
 def closing(extents: AsyncIterator[Extent]) -> AbstractAsyncContextManager[AsyncIterator[Extent]]:
     """``async with closing(image.extents()) as extents``: a walk that is left early ends at once.
 
-    To a disk a walk is a request under way, which its close waits for; without this a loop that raises
-    would leave it to the garbage collector, behind a traceback that still holds it.
+    What it holds, for a raw image a thread, goes with it. Without this a loop that raises would leave that
+    to the garbage collector, behind a traceback that still refers to it.
     """
     return aclosing(cast("AsyncGenerator[Extent, None]", extents))
 

@@ -250,7 +250,7 @@ async def test_a_source_that_is_corrupt_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_source_is_closed_though_its_walk_was_left(tmp_path: Path, at_write: AtWrite) -> None:
-    """The error leaves the walk over the source's extents in the middle, and the source's close waits for walks."""
+    """The error leaves the walk over the source's extents in the middle."""
     source = tmp_path / "source.vdi"
     await aiovdi.create(source, 40 * MiB)
     async with aiovdi.open(source, "r+") as disk:
