@@ -24,6 +24,7 @@ from faults.workload import Profile
 
 __all__ = ["Found", "Job", "Summary", "campaign"]
 
+TOLD_MAX = 5
 BATCH = 50
 """Runs between two looks at the clock."""
 
@@ -92,7 +93,8 @@ class Summary:
             f"{self.checked} runs made twice: {'all alike' if not self.unlike else f'UNLIKE: seeds {self.unlike}'}",
             _told(self.coverage),
         ]
-        lines += [f"seed {each.seed}: {each.kind}: {each.failure} [{each.path}]" for each in self.found]
+        lines += [f"seed {each.seed}: {each.kind}: {each.failure} [{each.path}]" for each in self.found[:TOLD_MAX]]
+        lines += [f"… and {len(self.found) - TOLD_MAX} more"] * (len(self.found) > TOLD_MAX)
         return "\n".join(lines + ["interrupted"] * self.was_interrupted)
 
 

@@ -1,8 +1,8 @@
 """A failure on one screen: what was lost, the smallest timeline that loses it, one command that shows it again.
 
 The timeline is in the manner of the 2011 report: a letter for each client, its steps numbered (A1, A2,
-B1), in the order in which they happened; what happens to the machine stands for itself. What one client
-does in a row is one line. Ten lines at most; ``verbose`` gives every step its own.
+B1), in the order in which they happened; what happens to the machine stands for itself. What becomes of
+one request, as long as nobody comes between, is one line. Ten lines at most; ``verbose`` gives every step its own.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ __all__ = ["LINES_MAX", "Step", "condense", "report", "timeline"]
 
 LINES_MAX = 10
 WIDTH_MAX = 160
+ASKS = "asks:"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Step:
     event: int
     """Its index in the trace."""
     is_minor: bool = False
-    """It can be left out where room is short: a read that went well."""
+    """It can be left out where room is short."""
 
     @property
     def label(self) -> str:
@@ -58,16 +59,19 @@ def timeline(outcome: Outcome) -> list[Step]:
         ends_at_once = event.what == "issue" and following is not None and following.subject is event.subject
         told = _tell(event, following if ends_at_once else None)
         counts[who] = counts.get(who, 0) + 1
-        steps.append(Step(who, counts[who], told, at, is_minor=_is_minor(event, following if ends_at_once else None)))
+        is_minor = _is_minor(event, following if ends_at_once else None, who)
+        steps.append(Step(who, counts[who], told, at, is_minor))
         at += 2 if ends_at_once else 1
     return steps
 
 
 def condense(steps: Sequence[Step], lines_max: int) -> list[str]:
     """At most so many lines: a client's steps in a row are one, the minor ones go first, then the middle."""
-    lines = _lines(steps[1:])  # that the disk is opened first goes without saying
+    # That the disk is opened first goes without saying, and so does what went well on nobody's behalf.
+    told = [step for step in steps[1:] if step.who or not step.is_minor]
+    lines = _lines(told)
     if len(lines) > lines_max:
-        lines = _lines([step for step in steps[1:] if not step.is_minor])
+        lines = _lines([step for step in told if not step.is_minor])
     if len(lines) > lines_max:
         head = lines_max // 3
         tail = lines_max - head - 1
@@ -101,7 +105,7 @@ def report(
 def _lines(steps: Sequence[Step]) -> list[str]:
     groups: list[list[Step]] = []
     for step in steps:
-        if groups and groups[-1][0].who == step.who:
+        if groups and groups[-1][0].who == step.who and not step.text.startswith(ASKS):
             groups[-1].append(step)
         else:
             groups.append([step])
@@ -111,7 +115,10 @@ def _lines(steps: Sequence[Step]) -> list[str]:
 def _line(group: Sequence[Step]) -> str:
     first, last = group[0], group[-1]
     label = first.label if len(group) == 1 or not first.who else f"{first.label}–{last.label}"
-    return f"{label} {'; '.join(step.text for step in group)}"
+    line = f"{label} {'; '.join(step.text for step in group)}"
+    if len(line) <= WIDTH_MAX:
+        return line
+    return f"{label} {'; '.join(step.text for step in group if not step.is_minor)}"
 
 
 def _tell(event: Event, ending: Event | None) -> str:
@@ -121,7 +128,7 @@ def _tell(event: Event, ending: Event | None) -> str:
         return _tell_io(subject, event, ending)
     name = str(subject).partition(" ")[2] or str(subject)
     words = {
-        "submit": f"asks: {name}",
+        "submit": f"{ASKS} {name}",
         "return": "is told: done",
         "raise": f"is told: {detail}",
         "open": f"{subject} is opened",
@@ -142,12 +149,12 @@ def _fate(event: Event) -> str:
     return "ends" if str(event.detail) == "succeeds" else str(event.detail)
 
 
-def _is_minor(event: Event, ending: Event | None) -> bool:
-    """A read that went well, and the end of any I/O that did not fail once the beginning was told."""
+def _is_minor(event: Event, ending: Event | None, who: str) -> bool:
+    """An I/O that went well and tells little: a read, one on nobody's behalf, the mere beginning of one."""
     if not isinstance(event.subject, IO):
         return False
     went_well = str((ending or event).detail) in ("succeeds", "")
-    return went_well and (event.subject.kind == "read" or (event.what == "issue" and ending is None))
+    return went_well and (event.subject.kind == "read" or not who or (event.what == "issue" and ending is None))
 
 
 def _client(name: str) -> str:
@@ -156,11 +163,13 @@ def _client(name: str) -> str:
 
 
 def _since(point: Point, steps: Sequence[Step]) -> str:
+    step = next((step for step in reversed(steps) if point.event is not None and step.event <= point.event), None)
     if not point.draws:
         return "from the start, in any order"
-    step = next((step for step in reversed(steps) if point.event is not None and step.event <= point.event), None)
     if point.event is None or step is None:
         return f"only with the last choice: {point.choice}"
+    if not step.who and step.text.endswith("is opened"):
+        return "from the start, in any order"
     return f"since {step.label} ({_cut(step.text, 60)})" if step.who else f"since: {_cut(step.text, 80)}"
 
 

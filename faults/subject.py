@@ -1,6 +1,7 @@
 """What a search runs, by a name under which another process, a file or a command finds it again.
 
 ``vdi``            aiovdi's driver
+``bug:name``       a row of the corpus
 ``module:name``    a target (a class without arguments, or an object), or a story (a function)
 
 A search knows nothing else of what it runs: a subject takes a tape and gives an outcome.
@@ -20,7 +21,8 @@ from faults.workload import Profile
 
 __all__ = ["Subject", "find", "of"]
 
-ALIASES = {"vdi": "faults.vdi:VDI"}
+SHORT = {"vdi": "faults.vdi:VDI"}
+BUG = "bug:"
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,15 @@ def find(name: str, profile: Profile = Profile()) -> Subject:  # noqa: B008
     Raises:
         ValueError: there is none; the message says what a name looks like.
     """
-    module, _, attribute = ALIASES.get(name, name).partition(":")
+    full = f"faults.corpus:targets.{name.removeprefix(BUG)}" if name.startswith(BUG) else SHORT.get(name, name)
+    module, _, attribute = full.partition(":")
     try:
         thing: Any = import_module(module)
         for part in attribute.split("."):
             thing = getattr(thing, part)
     except (ImportError, AttributeError, ValueError) as error:
-        known = ", ".join(ALIASES)
-        raise ValueError(f"target {name!r}: {error}; expected module:name, or one of {known}") from error
+        known = ", ".join(SHORT)
+        raise ValueError(f"target {name!r}: {error}; expected module:name, bug:name, or {known}") from error
     return of(name, thing, profile)
 
 

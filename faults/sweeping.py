@@ -20,11 +20,11 @@ from faults.subject import Subject, find
 from faults.sweep import OPERATIONS, Case, cases, parse_case, run_case, workloads
 from faults.tape import Tape
 from faults.target import Target
-from faults.workload import Profile
 
-__all__ = ["SweepSummary", "resolve", "sweep"]
+__all__ = ["SweepSummary", "MARK", "case_subject", "sweep"]
 
 MARK = " sweep "
+TOLD_MAX = 5
 BATCH = 8
 """Workloads between two looks at the clock."""
 
@@ -67,7 +67,8 @@ class SweepSummary:
 
     def __str__(self) -> str:
         lines = [f"{self.verdict}, {self.runs} cases in {self.seconds:.1f} s, {len(self.found)} failed"]
-        lines += [f"{each.case}: {each.kind}: {each.failure} [{each.path}]" for each in self.found]
+        lines += [f"{each.case}: {each.kind}: {each.failure} [{each.path}]" for each in self.found[:TOLD_MAX]]
+        lines += [f"… and {len(self.found) - TOLD_MAX} more"] * (len(self.found) > TOLD_MAX)
         return "\n".join(lines + ["interrupted"] * self.was_interrupted)
 
 
@@ -118,15 +119,13 @@ def sweep(
     return summary
 
 
-def resolve(name: str, profile: Profile | None = None) -> Subject:
-    """The subject of this name, which may be that of a case: ``vdi sweep w0 f: 7 EIO``.
+def case_subject(subject: Subject, text: str) -> Subject:
+    """The case of this name as a subject: what a failure of a sweep replays.
 
     Raises:
-        ValueError: there is none.
+        ValueError: the subject is a story, or the case has an unknown word.
     """
-    base, mark, case = name.partition(MARK)
-    subject = find(base, profile or Profile())
-    return _case_subject(base, _target(subject), parse_case(case)) if mark else subject
+    return _case_subject(subject.name, _target(subject), parse_case(text))
 
 
 def _target(subject: Subject) -> Target:

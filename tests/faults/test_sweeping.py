@@ -7,9 +7,10 @@ import pytest
 
 from faults.artifact import load_artifact, replay, verdict
 from faults.budget import Budget
+from faults.names import resolve
 from faults.story import Sim
 from faults.subject import find, of
-from faults.sweeping import SweepSummary, resolve, sweep
+from faults.sweeping import SweepSummary, sweep
 
 
 def test_a_right_disk_survives_the_whole_sweep(broken: ModuleType, tmp_path: Path) -> None:

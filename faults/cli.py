@@ -1,0 +1,99 @@
+"""``python -m faults run | sweep | explore | replay | shrink | bugs``: the words, and what each prints.
+
+Exit status 0: nothing was found (``bugs``: everything that there is, and nothing else). 1: something
+was. 2: the command was wrong. 130: interrupted, after the summary so far.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from faults import verbs
+from faults.pool import cores
+
+__all__ = ["main", "parser"]
+
+EPILOG = """targets:
+  vdi            aiovdi's driver (the default)
+  bug:NAME       a row of the corpus, see: python -m faults bugs --list
+  module:name    a class or object of the shape of faults.target.Target, or a story: a function of a faults.story.Sim
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        "python -m faults", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    run = _verb(commands, "run", "random search: one run for each seed")
+    _searching(run)
+    run.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
+    run.add_argument("--runs", type=int, help="at most so many runs (default 10000, or no end with --seconds)")
+
+    sweep = _verb(commands, "sweep", "every single fault in every small workload")
+    _searching(sweep)
+    sweep.add_argument("--most", type=int, default=3, choices=(1, 2, 3), help="operations of a workload (default 3)")
+    sweep.add_argument("--pairs", action="store_true", help="a second fault behind every error")
+
+    explore = _verb(commands, "explore", "every interleaving of a small program")
+    _subject(explore)
+    explore.add_argument("program", help="clients and their operations, such as 'w0 f | w1' (words: see faults.sweep)")
+    explore.add_argument("--end", default="close", choices=("close", "power", "kill"), help="of the session")
+    explore.add_argument("--faults", type=int, default=0, help="I/Os that may fail in a run (default 0)")
+    explore.add_argument("--limit", type=int, default=100_000, help="runs (default 100000)")
+    explore.add_argument("--deviations", type=int, help="choices of order that are not the oldest's (default: any)")
+
+    for name, text in (("replay", "run a failure again"), ("shrink", "make a failure small, and explain it")):
+        verb = _verb(commands, name, text)
+        verb.add_argument("file", type=Path, help="an artifact")
+        verb.add_argument("--target", help="run it on this one instead")
+        _reporting(verb)
+
+    bugs = _verb(commands, "bugs", "run the corpus: how soon is each bug found, and how small is it")
+    bugs.add_argument("names", nargs="*", metavar="NAME", help="of bugs (default: all)")
+    bugs.add_argument("--list", action="store_true", help="only tell what there is")
+    bugs.add_argument("--searches", type=int, default=3, help="for each bug, with other seeds (default 3)")
+    bugs.add_argument("--budget", type=int, help="runs of a search (default: by difficulty)")
+    bugs.add_argument("--processes", type=int, default=cores(), help="default: one for each core")
+    bugs.add_argument("--json", action="store_true", help="print JSON")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(getattr(verbs, options.verb)(options))
+    except (ValueError, OSError) as error:
+        print(f"faults {options.verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _verb(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=text, description=text)
+
+
+def _subject(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--target", default="vdi", help="what is searched (default vdi)")
+    verb.add_argument("--variant", metavar="BUG", help="the same as --target bug:BUG")
+    _reporting(verb)
+
+
+def _searching(verb: argparse.ArgumentParser) -> None:
+    _subject(verb)
+    verb.add_argument("--seconds", type=float, help="stop after so many seconds")
+    verb.add_argument("--processes", type=int, default=cores(), help="default: one for each core")
+    verb.add_argument("--collect", action="store_true", help="go on after the first failure")
+
+
+def _reporting(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--folder", type=Path, default=Path("failures"), help="where failures are written")
+    verb.add_argument("--json", action="store_true", help="print JSON")
+    verb.add_argument("-v", "--verbose", action="store_true", help="every step of the timeline, every cell")

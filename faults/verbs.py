@@ -1,0 +1,214 @@
+"""What each verb of the command line does, between its options and its exit status."""
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from faults.artifact import Artifact, load_artifact, of_outcome, save_artifact, verdict
+from faults.artifact import replay as replay_artifact
+from faults.budget import Budget
+from faults.campaign import Summary, campaign
+from faults.interleave import interleave, program_subject
+from faults.investigate import Finding, investigate
+from faults.names import resolve
+from faults.report import timeline
+from faults.subject import BUG, Subject
+from faults.sweeping import SweepSummary
+from faults.sweeping import sweep as sweep_all
+from faults.tape import ReplayTape
+
+__all__ = ["bugs", "explore", "replay", "run", "shrink", "sweep"]
+
+RUNS = 10_000
+INTERRUPTED = 130
+
+
+def run(options: Namespace) -> int:
+    """Random search."""
+    subject = _subject(options)
+    runs = options.runs or (None if options.seconds else RUNS)
+    say(options, f"seeds from {options.seed} on, target {subject.name}, {options.processes} processes")
+    summary = campaign(
+        subject,
+        options.folder,
+        base=options.seed,
+        budget=Budget(runs, options.seconds),
+        processes=options.processes,
+        collect=options.collect,
+        progress=lambda so_far: show_progress(options, f"{so_far.runs} runs, {len(so_far.found)} failed"),
+    )
+    finding = _first(options, subject, summary.found[0].path) if summary.found else None
+    if options.json:
+        _tell(_campaign_as_json(summary, finding))
+    else:
+        print(summary)
+        if options.verbose:
+            print("\n".join(f"  {number:6} {cell}" for cell, number in sorted(summary.coverage.cells.items())))
+            print("\n".join(f"   never {cell}" for cell in summary.coverage.missing()))
+    return INTERRUPTED if summary.was_interrupted else int(not summary.is_clean)
+
+
+def sweep(options: Namespace) -> int:
+    """Every single fault."""
+    summary = sweep_all(
+        _subject(options),
+        options.folder,
+        most=options.most,
+        pairs=options.pairs,
+        budget=Budget(seconds=options.seconds),
+        processes=options.processes,
+        collect=options.collect,
+        progress=lambda so_far: show_progress(options, f"{so_far.workloads} of {so_far.total} workloads"),
+    )
+    if summary.found:
+        path = summary.found[0].path
+        _first(options, resolve(load_artifact(path).target), path)
+    if options.json:
+        _tell(_sweep_as_json(summary))
+    else:
+        print(summary)
+    return INTERRUPTED if summary.was_interrupted else int(bool(summary.found))
+
+
+def explore(options: Namespace) -> int:
+    """Every interleaving."""
+    program = program_subject(_subject(options), options.program, end=options.end, faults=options.faults)
+    found = interleave(program, limit=options.limit, deviations=options.deviations)
+    if found.tape is not None:
+        outcome = program.run(ReplayTape(found.tape))
+        _first(options, program, save_artifact(of_outcome(program, None, outcome), options.folder))
+    if options.json:
+        _tell({"verdict": found.verdict, "runs": found.runs, "longest": found.longest, "failed": bool(found.failure)})
+    else:
+        print(f"{found.verdict}: {found.runs} runs of up to {found.longest} choices")
+    return int(found.failure is not None)
+
+
+def replay(options: Namespace) -> int:
+    """A failure again."""
+    artifact = load_artifact(options.file)
+    outcome = replay_artifact(artifact, _subject_of(artifact, options))
+    if options.json:
+        _tell({"verdict": verdict(artifact, outcome), "kind": outcome.kind, "failure": outcome.failure})
+        return int(outcome.failure is not None)
+    print(verdict(artifact, outcome))
+    steps = timeline(outcome)
+    shown = steps if options.verbose else steps[-20:]
+    if len(shown) < len(steps):
+        print(f"  … {len(steps) - len(shown)} steps before, with -v")
+    print("\n".join(f"  {step}" for step in shown))
+    return int(outcome.failure is not None)
+
+
+def shrink(options: Namespace) -> int:
+    """A failure made small."""
+    artifact = load_artifact(options.file)
+    finding = investigate(_subject_of(artifact, options), artifact, options.folder, verbose=options.verbose)
+    if options.json:
+        _tell(_finding_as_json(finding))
+    else:
+        print(finding.text)
+    return 1
+
+
+def bugs(options: Namespace) -> int:
+    """The corpus."""
+    # Here, because the corpus imports every variant of the driver, for this verb alone.
+    from faults.bugs import bugs as search, table  # noqa: PLC0415, I001
+    from faults.corpus import BUGS  # noqa: PLC0415
+
+    if options.list:
+        print("\n".join(f"{each.name:32} {each.difficulty:10} {each.paragraph}" for each in BUGS))
+        return 0
+    rows = search(
+        options.names,
+        searches=options.searches,
+        budget=options.budget,
+        processes=options.processes,
+        progress=lambda row: show_progress(options, row.name),
+    )
+    if options.json:
+        _tell([row.as_json() for row in rows])
+    else:
+        print(table(rows))
+    return int(not all(row.is_right for row in rows))
+
+
+def show_progress(options: Namespace, text: str) -> None:
+    """A line that is written over by the next, where somebody is looking."""
+    if sys.stderr.isatty() and not options.json:
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def say(options: Namespace, text: str) -> None:
+    """What is true from the beginning on."""
+    if not options.json:
+        print(text, flush=True)
+
+
+def _subject(options: Namespace) -> Subject:
+    return resolve(f"{BUG}{options.variant}" if options.variant else options.target)
+
+
+def _subject_of(artifact: Artifact, options: Namespace) -> Subject:
+    return resolve(options.target or artifact.target, artifact.profile)
+
+
+def _first(options: Namespace, subject: Subject, path: Path) -> Finding:
+    """Report the failure in this file."""
+    show_progress(options, f"shrinking {path}")
+    finding = investigate(subject, load_artifact(path), options.folder, verbose=options.verbose)
+    show_progress(options, "")
+    say(options, finding.text)
+    return finding
+
+
+def _tell(content: object) -> None:
+    print(json.dumps(content, indent=1))
+
+
+def _finding_as_json(finding: Finding) -> dict[str, Any]:
+    case = finding.shrunk.case
+    return {
+        "failure": finding.failure,
+        "kind": finding.shrunk.outcome.kind,
+        "artifact": str(finding.path),
+        "operations": case.operations,
+        "deviations": case.deviations,
+        "faults": case.faults,
+        "torn": case.torn,
+        "timeline": [str(step) for step in timeline(finding.shrunk.outcome)],
+        "report": finding.text,
+    }
+
+
+def _campaign_as_json(summary: Summary, finding: Finding | None) -> dict[str, Any]:
+    return {
+        "seed": summary.first,
+        "runs": summary.runs,
+        "steps": summary.steps,
+        "faults": summary.injected,
+        "images": summary.images,
+        "seconds": round(summary.seconds, 3),
+        "checked": summary.checked,
+        "unlike": summary.unlike,
+        "interrupted": summary.was_interrupted,
+        "fired": {str(cell): number for cell, number in sorted(summary.coverage.cells.items())},
+        "never": [str(cell) for cell in summary.coverage.missing()],
+        "failures": [each._asdict() | {"path": str(each.path)} for each in summary.found],
+        "smallest": _finding_as_json(finding) if finding else None,
+    }
+
+
+def _sweep_as_json(summary: SweepSummary) -> dict[str, Any]:
+    return {
+        "verdict": summary.verdict,
+        "workloads": summary.workloads,
+        "of": summary.total,
+        "cases": summary.runs,
+        "seconds": round(summary.seconds, 3),
+        "interrupted": summary.was_interrupted,
+        "failures": [each._asdict() | {"path": str(each.path)} for each in summary.found],
+    }
