@@ -70,7 +70,7 @@ class Device:
         device = cls(unit=unit, **options)
         for at in range(0, len(content), unit):
             piece = content[at : at + unit]
-            if piece.count(0) != len(piece):
+            if piece.strip(b"\0"):
                 device.durable[at // unit] = piece.ljust(unit, b"\0")
         device.durable_length = len(content)
         device.__post_init__()

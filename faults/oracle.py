@@ -11,7 +11,7 @@ For each sector the oracle keeps three sets:
 The judge shares no code with the judged: nothing here knows a block, a slot or a map.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import permutations
 
@@ -19,6 +19,8 @@ __all__ = ["PARTIAL_WRITES_MAX", "SECTOR", "Flush", "Oracle", "Read", "Violation
 
 SECTOR = 512
 _BLANK = bytes(SECTOR)
+_STEP = 128
+_BLANKS = bytes(_STEP * SECTOR)
 PARTIAL_WRITES_MAX = 4
 """Writes to a part of a sector whose orders are all looked at. Workloads have no more of them."""
 
@@ -42,20 +44,16 @@ class Write:
     is_doubtful: bool = False
     """A flush failed while it was under way, and may have taken back what had been written of it."""
 
-    def pieces(self) -> Iterator[tuple[int, int, bytes]]:
-        """Sector, first byte within it, bytes there."""
+    parts: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    """For each sector the first byte within it, and the bytes there."""
+
+    def __post_init__(self) -> None:
         at = 0
         while at < len(self.data):
             sector, start = divmod(self.offset + at, SECTOR)
             step = min(SECTOR - start, len(self.data) - at)
-            yield sector, start, self.data[at : at + step]
+            self.parts[sector] = start, self.data[at : at + step]
             at += step
-
-    def on(self, sector: int) -> tuple[int, bytes]:
-        """First byte within ``sector``, and the bytes there."""
-        begin = max(self.offset, sector * SECTOR)
-        end = min(self.offset + len(self.data), (sector + 1) * SECTOR)
-        return begin - sector * SECTOR, self.data[begin - self.offset : end - self.offset]
 
     def overlaps(self, other: "Write") -> bool:
         """Whether both touch a sector in common."""
@@ -104,7 +102,7 @@ class Oracle:
                 write.rivals.append(other)
                 other.rivals.append(write)
         self._under_way.append(write)
-        for sector, _, _ in write.pieces():
+        for sector in write.parts:
             write.before[sector] = self._settled.get(sector, {_BLANK})
             self._by_sector.setdefault(sector, []).append(write)
             self._may_become(sector)
@@ -113,27 +111,27 @@ class Oracle:
     def end_write(self, write: Write) -> None:
         """It was acknowledged: new, unless a rival came after it."""
         self._leave(write)
-        for sector, start, piece in write.pieces():
-            rivals = [rival.on(sector) for rival in write.rivals if _touches(rival, sector)]
+        for sector, part in write.parts.items():
+            rivals = [rival.parts[sector] for rival in write.rivals if sector in rival.parts]
             values = self._visible_before(write, sector)
-            self._settled[sector] = _results(values, (start, piece), rivals)
+            self._settled[sector] = _results(values, part, rivals)
             if write.is_doubtful:
                 self._settled[sector] |= self._stable[sector]
             if write.fua:
                 # Its rivals may be durable or not: FUA says nothing about any other write.
-                self._stable[sector] = _results(write.before[sector], (start, piece), rivals)
+                self._stable[sector] = _results(write.before[sector], part, rivals)
 
     def fail_write(self, write: Write) -> None:
         """It raised: each sector is old or new, in any order with its rivals."""
         self._leave(write)
-        for sector, start, piece in write.pieces():
-            rivals = [rival.on(sector) for rival in write.rivals if _touches(rival, sector)]
+        for sector, part in write.parts.items():
+            rivals = [rival.parts[sector] for rival in write.rivals if sector in rival.parts]
             values = self._settled.get(sector, {_BLANK})
-            self._settled[sector] = _orders(values, [(start, piece), *rivals])
+            self._settled[sector] = _orders(values, [part, *rivals])
 
     def _leave(self, write: Write) -> None:
         self._under_way.remove(write)
-        for sector, _, _ in write.pieces():
+        for sector in write.parts:
             self._by_sector[sector].remove(write)
             if not self._by_sector[sector]:
                 del self._by_sector[sector]
@@ -154,12 +152,12 @@ class Oracle:
 
     def _visible(self, sector: int) -> set[bytes]:
         values = self._settled.get(sector, {_BLANK})
-        writes = [write.on(sector) for write in self._by_sector.get(sector, ())]
+        writes = [write.parts[sector] for write in self._by_sector.get(sector, ())]
         return _orders(values, writes) if writes else values
 
     def _visible_before(self, write: Write, sector: int) -> set[bytes]:
         """What ``write`` may have met: what is settled, and what is still under way there."""
-        others = [other.on(sector) for other in self._by_sector.get(sector, ()) if other is not write]
+        others = [other.parts[sector] for other in self._by_sector.get(sector, ()) if other is not write]
         values = self._settled.get(sector, {_BLANK})
         return _orders(values, others) if others and write.rivals else values
 
@@ -234,13 +232,17 @@ class Oracle:
 
         Raises Violation.
         """
-        blank = content.count(0) == len(content)
-        sectors: Iterable[int] = self._settled.keys() if blank else range(len(content) // SECTOR)
-        for sector in sectors:
+        settled = self._settled
+        for sector, allowed in settled.items():
             found = content[sector * SECTOR : (sector + 1) * SECTOR]
-            allowed = self._settled.get(sector, {_BLANK})
             if found not in allowed:
                 raise Violation(_wrong(where, sector, found, allowed))
+        at = 0
+        for sector in [*sorted(settled), len(content) // SECTOR]:
+            if (wrong := _first_written(content, at, sector)) is not None:
+                found = content[wrong * SECTOR : (wrong + 1) * SECTOR]
+                raise Violation(_wrong(where, wrong, found, {_BLANK}))
+            at = sector + 1
 
     def narrow(self, content: bytes, *, stable: bool) -> None:
         """What was found when nothing was under way is what there is; after a power loss it is stable too."""
@@ -251,8 +253,13 @@ class Oracle:
                 self._stable[sector] = {found}
 
 
-def _touches(write: Write, sector: int) -> bool:
-    return write.offset < (sector + 1) * SECTOR and sector * SECTOR < write.offset + len(write.data)
+def _first_written(content: bytes, first: int, end: int) -> int | None:
+    """The first of these sectors that is not blank. Large steps, because most of a disk was never written."""
+    for at in range(first, end, _STEP):
+        stop = min(at + _STEP, end)
+        if content[at * SECTOR : stop * SECTOR] != _BLANKS[: (stop - at) * SECTOR]:
+            return next(each for each in range(at, stop) if content[each * SECTOR : (each + 1) * SECTOR] != _BLANK)
+    return None
 
 
 def _merge(value: bytes, start: int, piece: bytes) -> bytes:

@@ -21,7 +21,8 @@ def audit_and_read(image: bytes) -> bytes:
     bmap_offset, data_offset = struct.unpack_from("<II", image, 0x154)
     disk_size, block_size, extra, blocks, allocated = struct.unpack_from("<QIIII", image, 0x170)
     entries = struct.unpack_from(f"<{blocks}I", image, bmap_offset)
-    content = bytearray(blocks * block_size)
+    zeros = memoryview(bytes(block_size))
+    content = [zeros] * blocks
     owner: dict[int, int] = {}
     for block, slot in enumerate(entries):
         if slot >= 0xFFFFFFFE:
@@ -38,5 +39,5 @@ def audit_and_read(image: bytes) -> bytes:
         if start + block_size > len(image):
             raise ValueError(f"block {block} in slot {slot} ends at {start + block_size}, the file at {len(image)}")
         owner[slot] = block
-        content[block * block_size : (block + 1) * block_size] = image[start : start + block_size]
-    return bytes(content[:disk_size])
+        content[block] = memoryview(image)[start : start + block_size]
+    return b"".join(content)[:disk_size]
