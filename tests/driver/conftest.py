@@ -28,8 +28,10 @@ def no_leftovers() -> Callable[[Disk], None]:
 
 @pytest.fixture(autouse=True)
 async def gates_open_at_the_end() -> AsyncIterator[None]:
-    """A test that fails while it holds an I/O fails, and does not hang."""
+    """A test that fails while it holds an I/O fails, and does not hang. What a judge between I/Os found is raised."""
     GatedStorage.instances.clear()
     yield
     for storage in GatedStorage.instances:
         storage.open_gates()
+    for complaint in (complaint for storage in GatedStorage.instances for complaint in storage.complaints):
+        raise complaint

@@ -128,6 +128,7 @@ class GatedStorage:
         self.size_max: int | None = None  # a filesystem that is full there
         self.after_effect: list[Callable[[], None]] = []
         self.on_drop: Callable[[GatedStorage], None] | None = None
+        self.complaints: list[AssertionError] = []
         self.closed = False
         self._durable = {at // SECTOR: bytes(content[at : at + SECTOR]) for at in range(0, len(content), SECTOR)}
         self._durable_length = len(content)
@@ -296,12 +297,20 @@ class GatedStorage:
             result = io.effect(keep)
         except Exception as failure:
             io.error = io.error or failure
-        for tell in self.after_effect:
-            tell()
+        self._tell()
         if io.error is not None:
             io.done.set_exception(io.error)
         else:
             io.done.set_result(result)
+
+    def _tell(self) -> None:
+        """Judges run between the I/Os; what one of them finds wrong is raised when the test is over."""
+        try:
+            for tell in self.after_effect:
+                tell()
+        except AssertionError as complaint:
+            self.complaints.append(complaint)
+            self.after_effect.clear()
 
     # The medium
 

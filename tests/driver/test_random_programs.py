@@ -229,7 +229,7 @@ async def judge_the_end(run: Run) -> None:
         assert len(final.image) == final.data_offset + (highest + 1) * final.stride
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     st.lists(steps, min_size=24, max_size=80),
     st.sampled_from([1, 2, 64]),

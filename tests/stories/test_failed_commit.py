@@ -251,3 +251,22 @@ async def test_a_dirty_slot_is_scrubbed_and_flushed_before_it_is_handed_out() ->
     assert (scrub.offset, scrub.length) == (DATA.start, 2 * BLOCK)
     assert await disk.pread(BLOCK, 0) == bytes(5) + b"n" + bytes(BLOCK - 6)
     await disk.close()
+
+
+async def test_the_rewrite_of_one_sector_frees_no_slot_that_another_sector_may_name() -> None:
+    storage = GatedStorage(make_image(blocks=300, block_size=512))
+    map_of_300 = range(512, 512 + 1200)
+    disk = await aiovdi.open(storage, "r+")
+    storage.fail("write", map_of_300, count=2, keep=None)
+    for block in (0, 200):  # two sectors of the map
+        with pytest.raises(aiovdi.StorageError):
+            await disk.pwrite(b"F", block * 512)
+    doubtful = set(disk._slots._doubtful)
+    assert len(doubtful) == 2
+    await disk.pwrite(b"1", 512, fua=True)  # rewrites the first sector, and flushes
+    (left,) = disk._slots._doubtful
+    assert Naive(storage.kill()).mapped[200] == left
+    await disk.flush()
+    assert not disk._slots.has_doubtful
+    await disk.close()
+    assert set(Naive(storage.durable()).mapped) == {1}

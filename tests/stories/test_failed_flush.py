@@ -170,5 +170,6 @@ async def test_an_entry_that_was_waiting_is_withdrawn_when_the_disk_stops() -> N
     results = await asyncio.gather(first, second, return_exceptions=True)
     assert isinstance(results[1], aiovdi.DiskFailed)
     assert 3 not in Naive(storage.kill()).mapped
+    assert len(disk._slots._dirty) == 1, "its slot is accounted for"
     with pytest.raises(aiovdi.DiskFailed):
         await disk.close()

@@ -114,3 +114,24 @@ async def test_a_flush_covers_what_was_acknowledged_before_it_began_and_joins_no
         await asyncio.gather(early, *late)
         assert len(storage.ended("flush")) == before + 2, "five late ones share one"
         judge(storage, 512, b"2" * 512)
+
+
+#  t   flush                     writer, then FUA writer of the same block
+#  1   begins, in flight
+#  2                             entry written, acknowledged: the running flush does not cover it
+#  3   succeeds
+#  4                             FUA: the entry is still not on stable storage, so a flush is needed
+
+
+async def test_a_flush_that_began_before_an_entry_was_written_does_not_make_it_durable() -> None:
+    storage = GatedStorage(make_image(blocks=100))
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"x", 0)
+        flush = storage.hold("flush", count=1)
+        flusher = asyncio.create_task(disk.flush())
+        await flush.caught()
+        await disk.pwrite(b"old!", BLOCK)  # a clean slot is at hand: no window, no flush
+        flush.release()
+        await flusher
+        await disk.pwrite(b"kept", BLOCK, fua=True)
+        judge(storage, BLOCK, b"kept")
