@@ -78,7 +78,7 @@ class Slots:
         """Start from a scanned map. Whatever is not in it is dirty: a lost allocation may have left bytes there."""
         self.used = scan.used
         self.count = count
-        self._gaps = _each(self.used.gaps(scan.end))
+        self._gaps = _each(self.used.gaps(Slot(min(scan.end, self._header.block_count))))
         self._end = scan.end
         self._tail_is_cut = False
 
@@ -167,7 +167,7 @@ class Slots:
         try:
             await self._extend(end)
             await self._scrub(reused)
-            await self._count(max([end, *(slot + 1 for slot in reused)]))
+            await self._count(min(max([end, *(slot + 1 for slot in reused)]), self._header.block_count))
             await self._flusher.flush()
         except BaseException as error:
             for slot in reused:
