@@ -1,0 +1,20 @@
+"""What a flush covers and what FUA includes: each variant is found, and its witness tells it from the driver."""
+
+from collections.abc import Callable
+
+import pytest
+
+from faults.corpus import Bug, bug, name_of
+from faults.variants import flushes
+
+NAMES = [name_of(getattr(flushes, name)) for name in flushes.__all__]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_found_within_its_budget_without_a_hint(name: str, is_found: Callable[[Bug], None]) -> None:
+    is_found(bug(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_witness_shows_it_and_not_the_driver(name: str, is_witnessed: Callable[[Bug], None]) -> None:
+    is_witnessed(bug(name))
