@@ -61,6 +61,8 @@ class Device:
         """Since what is durable, in order of effect."""
         self.lengths: list[tuple[int, Instant]] = []
         self.in_flight: list[Operation] = []
+        self.unreadable: set[UnitIndex] = set()
+        """Units whose reading fails until they are written again."""
         self._now: Instant = 0
         self._zeros = bytes(self.unit)
 
@@ -78,13 +80,20 @@ class Device:
 
     def holds(self, durable: dict[UnitIndex, bytes], length: int) -> "Device":
         """A device of this kind, on which this is durable and nothing else has happened."""
-        return replace(self, durable=durable, durable_length=length)
+        device = replace(self, durable=durable, durable_length=length)
+        device.unreadable |= self.unreadable
+        return device
 
     # Reading
 
     def read(self, offset: int, length: int) -> bytes:
         """What a reader sees now; short at the end."""
         return self._join(self.volatile, offset, min(length, self.length - offset))
+
+    def is_readable(self, offset: int, length: int) -> bool:
+        """Whether no unit of the range has a latent error."""
+        units = range(offset // self.unit, -(-(offset + length) // self.unit))
+        return not any(unit in units for unit in self.unreadable)
 
     def stable(self) -> bytes:
         """Everything that is durable now."""
@@ -156,6 +165,7 @@ class Device:
 
     def _put(self, unit: UnitIndex, content: bytes, now: Instant, *, appends: bool = False) -> None:
         self.volatile[unit] = content
+        self.unreadable.discard(unit)
         self.versions.setdefault(unit, []).append(Version(content, now, appends))
 
     def _set_length(self, length: int, now: Instant) -> None:

@@ -42,7 +42,10 @@ class Fate(NamedTuple):
     errno: int = 0
     """0: it succeeds."""
     effect: str = "all"
-    """Of a write that fails: ``none`` of its units take effect, ``all``, or ``some`` of the tape's choosing."""
+    """Of a write that fails: ``none`` of its units take effect, ``all``, or ``some`` of the tape's choosing.
+
+    Of one that succeeds: ``all``, or a word of ``corruption``.
+    """
     short: bool = False
     """It succeeds for a part of the range only."""
     pages: str = "retry_ok"
@@ -51,7 +54,7 @@ class Fate(NamedTuple):
     def __str__(self) -> str:
         if self.errno:
             return f"fails with {errno.errorcode.get(self.errno, self.errno)}, effect: {self.effect}"
-        return "is short" if self.short else "succeeds"
+        return "is short" if self.short else "succeeds" if self.effect == "all" else f"succeeds, effect: {self.effect}"
 
 
 FINE = Fate()
@@ -121,7 +124,7 @@ def parse_rule(text: str) -> Rule:
     number = 0 if short else _errno(words.get("errno", "EIO"))
     return Rule(
         event=words["event"],
-        fate=Fate(number, words.get("effect", "all" if short else "none"), short, words.get("pages", "retry_ok")),
+        fate=Fate(number, words.get("effect", "none" if number else "all"), short, words.get("pages", "retry_ok")),
         nth=int(words.get("nth", "1")),
         once=words.get("once", "on") == "on",
         offset=int(words["offset"]) if "offset" in words else None,
@@ -156,7 +159,7 @@ class Rules:
                 due = rule.nth in (0, rule.seen) or (not rule.once and rule.seen >= rule.nth)
                 if due:
                     self.state = self.state if rule.new_state is None else rule.new_state
-                    self.injected += bool(rule.fate.errno)
+                    self.injected += rule.fate.errno != 0 or rule.fate.effect != "all"
                     return rule.fate
         return FINE
 

@@ -14,9 +14,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from faults.corruption import OF_READS, OF_WRITES, end_corrupted, read_corrupted
 from faults.device import Device, Operation
+from faults.hold import Hold
 from faults.loop import SimLoop
-from faults.plan import IO, Fate, Plan
+from faults.plan import IO, Fate, Plan, parse_rule
 from faults.tape import Tape
 from faults.trace import Trace
 
@@ -76,6 +78,7 @@ class SimStorage:
         self._recalls = recalls
         self._on_lost = on_lost
         self._numbers = 0
+        self._holds: list[Hold] = []
         self.under_way: dict[int, IO] = {}
 
     @property
@@ -83,7 +86,7 @@ class SimStorage:
         return self.device.length
 
     def pread_now(self, buffer: bytearray | memoryview, offset: int) -> int:
-        if not self._cached:
+        if not self._cached or not self.device.is_readable(offset, len(buffer)):
             return 0
         content = self.device.read(offset, len(buffer))
         memoryview(buffer)[: len(content)] = content
@@ -93,7 +96,11 @@ class SimStorage:
         io = self._io("read", offset, len(buffer))
 
         def take_effect(fate: Fate) -> int:
-            content = self.device.read(offset, self._part(fate, offset, len(buffer)))
+            length = self._part(fate, offset, len(buffer))
+            if fate.effect in OF_READS:
+                content = read_corrupted(self.device, offset, length, fate.effect, self._tape)
+            else:
+                content = self.device.read(offset, length)
             buffer[: len(content)] = content
             return len(content)
 
@@ -142,6 +149,11 @@ class SimStorage:
     async def close(self) -> None:
         """Nothing to release."""
 
+    def hold(self, rule: str) -> Hold:
+        """Hold the I/O that ``rule`` names, in the language of plans, until it is released."""
+        self._holds.append(Hold(self._loop, parse_rule(rule)))
+        return self._holds[-1]
+
     # One I/O
 
     async def _write(self, io: IO, data: bytes, *, fua: bool, whole: bool = False) -> int:
@@ -150,7 +162,10 @@ class SimStorage:
         def take_effect(fate: Fate) -> int:
             count = len(data) if whole else self._part(fate, io.offset, len(data))
             operation.data = data[:count]
-            self._end(operation)
+            if fate.effect in OF_WRITES:
+                end_corrupted(self.device, operation, fate.effect, self._tape)
+            else:
+                self.device.end(operation)
             if fua:
                 self.device.persist_write(operation)
             return count
@@ -174,6 +189,8 @@ class SimStorage:
             self._spend_life()
             del self.under_way[io.number]
             fate = self._plan.fate(io)
+            if io.kind == "read" and not self.device.is_readable(io.offset, io.length):
+                fate = Fate(errno.EIO, "none")
             self._trace.add("end", io, fate)
             if not fate.errno:
                 count = take_effect(fate)
@@ -184,7 +201,8 @@ class SimStorage:
             if not future.done():
                 future.set_exception(OSError(fate.errno, os.strerror(fate.errno)))
 
-        self._loop.happen(end)
+        if not any(hold.takes(io, end) for hold in self._holds):
+            self._loop.happen(end)
         return await future
 
     def _spend_life(self) -> None:

@@ -15,8 +15,9 @@ Sources = Callable[[str], list[Any]]
 
 ROWS = [
     {"tape", "fences", "device", "oracle", "reader"},
-    {"trace", "loop", "crash", "presets", "plan", "workload", "target"},
-    {"storage", "schedules", "explore"},
+    {"trace", "loop", "crash", "presets", "corruption", "plan", "workload", "target"},
+    {"hold", "schedules", "explore"},
+    {"storage"},
     {"session", "vdi"},
     {"run"},
 ]
