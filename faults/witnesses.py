@@ -84,7 +84,7 @@ def _is_shown(row: Bug, outcome: Outcome) -> bool:
 
 
 def _main(names: list[str]) -> None:
-    wanted = [bug(name) for name in names] or [row for row in BUGS if row.kinds and not row.waits_for]
+    wanted = [bug(name) for name in names] or [row for row in BUGS if row.kinds]
     for row in wanted:
         if names or not shows(row):
             sys.stdout.write(f"{row.name}: {refind(row) or 'not found'}\n")

@@ -3,7 +3,7 @@
 import pytest
 
 from aiovdi.driver.disk import Disk
-from faults.corpus import BUDGETS, BUGS, NOT_APPLICABLE_YET, Bug, bug, find, name_of, runs_to_find, targets
+from faults.corpus import BUDGETS, BUGS, NOT_APPLICABLE_YET, WAITING, Bug, bug, find, name_of, runs_to_find, targets
 from faults.subject import find as find_subject
 from faults.tape import ExploringTape
 from faults.variants import closing, entries, equivalent, flushes, transfers, windows
@@ -18,14 +18,14 @@ def test_every_variant_has_its_row_and_no_name_comes_twice() -> None:
         for module in (closing, entries, equivalent, flushes, transfers, windows)
         for name in module.__all__
     }
-    names = [row.name for row in BUGS]
+    names = [row.name for row in (*BUGS, *WAITING)]
     assert len(names) == len(set(names))
     assert variants == {name for name in names if not name[0].isdigit()}
     assert {name[:2].rstrip("-") for name in names if name[0].isdigit()} == {"1a", "1b", "2", "3a", "3b", "3c"}
 
 
 def test_every_bug_is_told_in_a_paragraph_and_says_which_step_it_breaks() -> None:
-    for row in BUGS:
+    for row in (*BUGS, *WAITING):
         assert len(row.paragraph) > 40, row.name
         assert row.difficulty in BUDGETS
         assert bool(row.kinds) is (row.difficulty != "equivalent")
@@ -62,8 +62,13 @@ def test_a_search_that_ends_at_its_budget_says_so() -> None:
     assert runs_to_find(bug("padded-under-lock"), [0], budget=3).found == 0
 
 
+def test_a_bug_that_cannot_be_found_yet_says_what_it_waits_for() -> None:
+    assert all(row.waits_for and row.difficulty == "hard" for row in WAITING)
+    assert not any(row.waits_for for row in BUGS)
+
+
 def test_another_process_finds_a_bug_by_name() -> None:
-    subject = find_subject("faults.corpus:targets.canary")
+    subject = find_subject("bug:canary")
     assert any(subject.run(ExploringTape(seed)).failure for seed in range(BUDGETS["canary"]))
     assert targets.canary.name == "canary"
 
