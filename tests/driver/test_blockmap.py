@@ -1,17 +1,19 @@
 """Pages of the map: loaded when touched, held while somebody may contradict them, bounded by a budget."""
 
 import asyncio
+import random
 import struct
 from collections.abc import Sequence
 
 import pytest
 
+import aiovdi
 from aiovdi.driver.blockmap import PAGE_BYTES, BlockMap
 from aiovdi.driver.opening import read_header
 from aiovdi.errors import StorageError
 from aiovdi.units import BlockIndex, Slot
 from tests.driver.gated import GatedStorage, turns
-from tests.driver.images import FREE, make_image
+from tests.driver.images import FREE, Naive, make_image
 
 PER_PAGE = PAGE_BYTES // 4
 offsets = pytest.mark.parametrize("bmap_offset", [512, 600, 1024, 16384 - 8, 1 << 20])
@@ -147,3 +149,28 @@ async def test_forgotten_pages_are_read_again() -> None:
     assert await blockmap.entry(BlockIndex(0)) == 1
     blockmap.forget()
     assert await blockmap.entry(BlockIndex(0)) == 9
+
+
+@pytest.mark.parametrize("cold", [False, True])
+async def test_eviction_under_load_loses_no_entry(cold: bool) -> None:
+    pages, writes = 8, 200
+    storage = GatedStorage(make_image(blocks=PER_PAGE * pages, block_size=512), cold=cold, ticks=2)
+    dice = random.Random(1)
+    blocks = dice.sample(range(PER_PAGE * pages), writes)
+    async with aiovdi.open(storage, "r+") as disk:
+        disk._blockmap._pages_max = 2
+        storage.fail("write", range(512, 512 + PER_PAGE * 4 * pages), skip=20, count=3, keep=None)
+        results = await asyncio.gather(
+            *(disk.pwrite(bytes([n % 255 + 1]), block * 512) for n, block in enumerate(blocks)), return_exceptions=True
+        )
+        written = {block: bytes([n % 255 + 1]) for n, block in enumerate(blocks) if results[n] is None}
+        assert 0 < len(written) < writes, "some commits failed"
+        for block in blocks:
+            assert await disk.pread(2, block * 512) == written.get(block, b"\0") + b"\0"
+        await disk.flush()
+        await disk.pread(1, 0)
+        await disk.pread(1, PER_PAGE * 512)
+        assert len(disk._blockmap.pages) <= 2
+    left = Naive(storage.kill())
+    assert set(left.mapped) == set(written)
+    assert not left.complaints()

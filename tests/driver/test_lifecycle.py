@@ -146,6 +146,7 @@ async def test_a_cancelled_close_finishes_and_then_raises() -> None:
     assert close.cancelled()
     assert released == [len(storage.trace)], "released once, after the last step"
     assert storage.trace[-1].op == "flush"
+    assert not disk._blockmap.pages, "the memory of the map is given back"
 
 
 @pytest.mark.parametrize("failing", [False, True])

@@ -60,7 +60,7 @@ async def test_a_permuted_map_is_read_right_in_one_request_across_many_blocks(
         assert whole[: len(expected)] == expected
         assert not any(whole[len(expected) :])
         assert len(whole) % 512 == 0
-        buffer = bytearray(disk.size)
+        buffer = bytearray(b"\xff" * disk.size)
         assert await disk.preadinto(buffer, 0) == disk.size
         assert buffer == whole
 
@@ -77,7 +77,7 @@ def test_any_range_of_a_permuted_map_is_what_the_naive_reader_reads(data: st.Dat
         async with aiovdi.open(GatedStorage(image, cold=data.draw(st.booleans()))) as disk:
             for _ in range(2):  # the second time the page is in memory
                 assert await disk.pread(length, offset) == expected
-            buffer = bytearray(length)
+            buffer = bytearray(b"\xff" * length)
             await disk.preadinto(buffer, offset)
             assert buffer == expected
 
@@ -91,10 +91,18 @@ async def test_large_blocks_of_128_mib_are_read_where_they_lie() -> None:
         assert await disk.pread(5, 2 * 128 * MiB - 2) == b"\0end\0"
 
 
-async def test_a_slot_that_the_file_cuts_short_reads_as_zeros_beyond() -> None:
+@pytest.mark.parametrize("cold", [False, True])
+@pytest.mark.parametrize("there", [0, 1, 700, BLOCK - 1])
+async def test_a_slot_that_the_file_cuts_short_reads_as_zeros_beyond(cold: bool, there: int) -> None:
     image = make_image(entries=[0, 1], slots={0: b"0" * BLOCK, 1: b"1" * BLOCK}, file_size=1024 + 2 * BLOCK)
-    async with aiovdi.open(GatedStorage(image[: 1024 + BLOCK + 700], cold=True)) as disk:
-        assert await disk.pread(2 * BLOCK, 0) == b"0" * BLOCK + b"1" * 700 + bytes(BLOCK - 700)
+    async with aiovdi.open(GatedStorage(image[: 1024 + BLOCK + there], cold=cold)) as disk:
+        expected = b"0" * BLOCK + b"1" * there + bytes(BLOCK - there)
+        for _ in range(2):
+            assert await disk.pread(2 * BLOCK, 0) == expected
+            assert await disk.pread(BLOCK, BLOCK) == expected[BLOCK:]
+            buffer = bytearray(b"\xff" * 2 * BLOCK)
+            await disk.preadinto(buffer, 0)
+            assert buffer == expected
 
 
 async def test_an_image_that_old_qemu_rounded_down_is_salvaged_with_a_tail_of_zeros() -> None:
@@ -302,6 +310,23 @@ async def test_a_gib_of_zeros_is_read_in_many_turns() -> None:
         async with aiovdi.open(storage) as disk, Sibling() as sibling:
             await disk.preadinto(buffer, 0)
         assert sibling.turns >= 1 * GiB // MiB
+
+
+async def test_many_mib_of_cached_data_are_read_in_many_turns() -> None:
+    size = 32 * MiB
+    storage = MemoryStorage(make_image(blocks=32, block_size=MiB, entries=range(32), file_size=1024 + size))
+    with mmap.mmap(-1, size) as buffer:
+        async with aiovdi.open(storage) as disk, Sibling() as sibling:
+            await disk.preadinto(buffer, 0)
+            assert sibling.turns >= 31
+            sibling.turns = 0
+            await disk.pread(size, 0)
+            assert sibling.turns >= 31
+            sibling.turns = 0
+            for _ in range(32):
+                await disk.pread(MiB, 0)
+                await disk.preadinto(memoryview(buffer)[:MiB], 0)
+            assert sibling.turns >= 62
 
 
 @pytest.mark.parametrize("into", [False, True])
