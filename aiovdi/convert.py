@@ -43,7 +43,7 @@ async def convert(
     lock: bool = True,
     progress: Progress | None = None,
 ) -> None:
-    """Copy the disk in ``source`` to ``target``. When it returns, the target survives power loss.
+    """Copy the disk in ``source`` to ``target``, which survives power loss by then unless ``cache`` is "unsafe".
 
     Args:
         source: a path, or a ``Storage``, which is neither locked nor closed.
@@ -60,7 +60,9 @@ async def convert(
             mapped (``target_is_zero``: it reads zeros there already). If that is stopped halfway, the
             target holds half of the copy.
         overwrite: replace a file that nobody has open.
-        cache: of an existing target. source_cache, lock: of the source.
+        cache: of the target. A new one is written through the page cache in any case; with ``"unsafe"`` it is
+            not flushed at the end.
+        source_cache, lock: of the source.
         progress: see `Progress`.
 
     Raises:
@@ -82,7 +84,9 @@ async def convert(
                 await (copying.into if target_is_zero else copying.over)(old, parallel=parallel)
                 await old.flush()
             return
-        async with new_file(_replaceable(target), overwrite=overwrite, aio=AIO) as storage:
+        async with new_file(
+            _replaceable(target), overwrite=overwrite, aio=AIO, is_durable=cache != "unsafe"
+        ) as storage:
             if target_format == "raw":
                 await resize(storage, length)
                 await copying.into(RawDisk(storage, writable=True), parallel=parallel)

@@ -39,6 +39,11 @@ def _sparse_size(text: str | int) -> int:
     return size
 
 
+CACHE_HELP = (
+    "Cache mode of the target. A new one is not flushed at the end unless one but unsafe is named, as with qemu-img."
+)
+
+
 async def convert(
     files: Annotated[list[str], typer.Argument(metavar="SOURCE TARGET")],
     *,
@@ -59,9 +64,7 @@ async def convert(
     ] = 4096,
     existing: Annotated[bool, typer.Option("-n", help="Write into a target that exists.")] = False,
     target_is_zero: Annotated[bool, typer.Option("--target-is-zero", help="With -n: it reads zeros already.")] = False,
-    cache: Annotated[
-        str | None, typer.Option("-t", parser=cache_name, metavar="CACHE", help="Cache mode of the target.")
-    ] = None,
+    cache: Annotated[str | None, typer.Option("-t", parser=cache_name, metavar="CACHE", help=CACHE_HELP)] = None,
     source_cache: CacheOption = "writeback",
     share: Share = False,
 ) -> int:
@@ -94,7 +97,7 @@ async def convert(
             existing=existing,
             target_is_zero=target_is_zero,
             overwrite=True,
-            cache=as_cache(cache or "writeback"),
+            cache=as_cache(cache or ("writeback" if existing else "unsafe")),
             source_cache=as_cache(source_cache),
             lock=not share,
             progress=tell,

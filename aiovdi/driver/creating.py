@@ -76,8 +76,12 @@ async def create(
 
 
 @asynccontextmanager
-async def new_file(path: str | os.PathLike[str], *, overwrite: bool, aio: Aio | None = None) -> AsyncIterator[Storage]:
+async def new_file(
+    path: str | os.PathLike[str], *, overwrite: bool, aio: Aio | None = None, is_durable: bool = True
+) -> AsyncIterator[Storage]:
     """A storage that becomes the file ``path`` when the block ends, and vanishes if it raises.
+
+    ``is_durable``: by then it survives power loss, too.
 
     Raises FileExistsError, at once and again at the end, and ImageLocked.
     """
@@ -91,10 +95,13 @@ async def new_file(path: str | os.PathLike[str], *, overwrite: bool, aio: Aio | 
         storage = await open_file(passing, writable=True, exclusive=True, aio=aio)
         try:
             yield storage
-            await flush(storage)
+            if is_durable:
+                await flush(storage)
         finally:
             await storage.close()
         await _name(passing, place, overwrite=overwrite)
+        if is_durable:
+            await _sync_directory(place.parent)
     except BaseException:
         with suppress(FileNotFoundError):
             passing.unlink()
@@ -125,7 +132,6 @@ async def _name(passing: Path, place: Path, *, overwrite: bool) -> None:
             await _replace(passing, place)
         else:
             await _unlink(passing)
-    await _sync_directory(place.parent)
 
 
 async def _sync_directory(place: Path) -> None:

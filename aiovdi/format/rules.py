@@ -3,7 +3,8 @@
 Each rule is one line: the field to blame, what was expected, and when it holds. ``VALID`` is what
 VirtualBox's ``vdiValidateHeader`` checks, less what real images break without harm: nil UUIDs, a
 legacy geometry without a sector size, a block count that old QEMU rounded down, and an allocation
-count above the block count (the last two read-only). Nobody's text is looked at: VirtualBox 7.1 changed it and broke every reader that did.
+count above the block count (the last two read-only). Nobody's text is looked at: VirtualBox 7.1
+changed it and broke every reader that did.
 """
 
 from collections.abc import Callable, Iterable
