@@ -45,6 +45,8 @@ class Coverage:
     cells: Counter[Cell] = field(default_factory=Counter)
     met: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Operation and phase of every I/O."""
+    kills: int = 0
+    """Processes that were killed. Where none ever is, as in a story, no cell waits for it."""
 
     def count(self, trace: Trace) -> None:
         """Take in one run."""
@@ -55,6 +57,7 @@ class Coverage:
     def __iadd__(self, other: "Coverage") -> "Coverage":
         self.cells.update(other.cells)
         self.met.update(other.met)
+        self.kills += other.kills
         return self
 
     def missing(self) -> list[Cell]:
@@ -63,6 +66,7 @@ class Coverage:
             Cell(fault, operation, phase)
             for operation, phase in sorted(self.met)
             for fault in FAULTS.get(operation.partition(":")[0], ())
+            if fault != "kill" or self.kills
         ]
         return [cell for cell in possible if cell not in self.cells]
 
@@ -83,6 +87,7 @@ class _Watch:
             for io, phase in self._in_flight.items():
                 self._coverage.cells[Cell(event.what, _operation(io), phase)] += 1
             self._in_flight.clear()
+            self._coverage.kills += event.what == "kill"
         elif event.what == "open":
             self._requests, self._phase = 0, "opening"
         else:

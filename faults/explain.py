@@ -32,8 +32,8 @@ class Difference:
     """The draw of the failing run that the passing one has at zero."""
 
     def __str__(self) -> str:
-        if not self.failing and not self.passing:
-            return f"a run that passes agrees in all {self.agree} events; they differ in {_choice(self.change)}"
+        if self.change.label.startswith("crash.") or not (self.failing or self.passing):
+            return f"a run that passes agrees in all that was done, and differs in {_choice(self.change)}"
         ended = "ended"
         return (
             f"a run that passes agrees for {self.agree} events; then it: {self.passing or ended}; "

@@ -18,6 +18,7 @@ __all__ = ["LINES_MAX", "Step", "condense", "report", "timeline"]
 
 LINES_MAX = 10
 WIDTH_MAX = 160
+PACKED_MAX = 100
 ASKS = "asks:"
 
 
@@ -66,17 +67,16 @@ def timeline(outcome: Outcome) -> list[Step]:
 
 
 def condense(steps: Sequence[Step], lines_max: int) -> list[str]:
-    """At most so many lines: a client's steps in a row are one, the minor ones go first, then the middle."""
-    # That the disk is opened first goes without saying, and so does what went well on nobody's behalf.
-    told = [step for step in steps[1:] if step.who or not step.is_minor]
-    lines = _lines(told)
-    if len(lines) > lines_max:
-        lines = _lines([step for step in told if not step.is_minor])
-    if len(lines) > lines_max:
-        head = lines_max // 3
-        tail = lines_max - head - 1
-        lines = [*lines[:head], f"… {len(lines) - head - tail} lines more, with -v", *lines[-tail:]]
-    return lines
+    """At most so many lines. Where there are more: short ones side by side, the minor steps out, then the middle."""
+    # That the disk is opened goes without saying, and so does what went well on nobody's behalf.
+    told = [step for step in steps if step.who or not step.is_minor]
+    important = [step for step in told if not step.is_minor]
+    for lines in (_lines(told), _packed(_lines(told)), _packed(_lines(important))):
+        if len(lines) <= lines_max:
+            return lines
+    head = lines_max // 3
+    tail = lines_max - head - 1
+    return [*lines[:head], f"… {len(lines) - head - tail} lines more, with -v", *lines[-tail:]]
 
 
 def report(
@@ -98,7 +98,11 @@ def report(
     if verbose:
         middle = [f"    {step}" for step in steps]
     else:
-        middle = [f"    {_cut(line)}" for line in condense(steps, LINES_MAX - len(head) - len(tail))]
+        told = condense(steps, LINES_MAX - len(head) - len(tail))
+        if nearest and any(line.startswith("…") for line in told):
+            del tail[0]  # what happened comes before what did not
+            told = condense(steps, LINES_MAX - len(head) - len(tail))
+        middle = [f"    {_cut(line)}" for line in told]
     return "\n".join([*head, *middle, *tail])
 
 
@@ -110,6 +114,16 @@ def _lines(steps: Sequence[Step]) -> list[str]:
         else:
             groups.append([step])
     return [_line(group) for group in groups]
+
+
+def _packed(lines: Sequence[str]) -> list[str]:
+    packed: list[str] = []
+    for line in lines:
+        if packed and len(packed[-1]) + len(line) + 3 <= PACKED_MAX:
+            packed[-1] += f"   {line}"
+        else:
+            packed.append(line)
+    return packed
 
 
 def _line(group: Sequence[Step]) -> str:
@@ -150,7 +164,9 @@ def _fate(event: Event) -> str:
 
 
 def _is_minor(event: Event, ending: Event | None, who: str) -> bool:
-    """An I/O that went well and tells little: a read, one on nobody's behalf, the mere beginning of one."""
+    """What went well and tells little: a read, an I/O on nobody's behalf, the mere beginning of one."""
+    if event.what in ("open", "close"):
+        return True
     if not isinstance(event.subject, IO):
         return False
     went_well = str((ending or event).detail) in ("succeeds", "")

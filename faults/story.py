@@ -8,7 +8,7 @@
             log = await Log.open(storage)
             async with asyncio.TaskGroup() as group:
                 for name in "AB":
-                    group.create_task(sim.request(name, append(log, name, kept)))
+                    group.create_task(sim.request(name, append, log, name, kept))
         sim.session(use)                                   # may meet faults, and may end by a power loss
         found = sim.session(recover, faults=False, power=False)
         assert set(kept) <= set(found)
@@ -102,13 +102,13 @@ class Sim:
         self.outcome.images += 1
         self.outcome.trace.add("power", "the host lost power")
 
-    async def request(self, name: str, work: Coroutine[Any, Any, T], what: str = "") -> T:
-        """Await ``work`` on behalf of client ``name``: a report then says who did what."""
+    async def request(self, name: str, work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """Await ``work(*arguments)`` on behalf of client ``name``: a report then says who did what."""
         acting.set(name)
-        subject = f"{name} {what or getattr(work, '__qualname__', 'request')}"
+        subject = f"{name} {work.__name__}"
         self.outcome.trace.add("submit", subject)
         try:
-            result = await work
+            result = await work(*arguments)
         except (Exception, asyncio.CancelledError) as error:
             self.outcome.trace.add("raise", subject, type(error).__name__)
             raise

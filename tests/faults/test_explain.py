@@ -45,7 +45,7 @@ def test_runs_that_differ_only_in_what_a_power_loss_left_say_so() -> None:
     both = Outcome("lost"), Outcome(None)
     for outcome in both:
         outcome.trace.add("power", "x")
-    assert str(first_difference(*both, Draw("crash.mode", 3, 1))).endswith("in what the power loss left")
+    assert str(first_difference(*both, Draw("crash.mode", 3, 1))).endswith("differs in what the power loss left")
 
 
 def test_a_run_that_ended_earlier_differs_in_that() -> None:

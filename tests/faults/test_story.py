@@ -109,7 +109,7 @@ def test_a_task_that_nobody_waited_for_is_a_failure() -> None:
 
 def test_a_request_marks_what_happens_on_its_behalf() -> None:
     def story(sim: Sim) -> None:
-        sim.session(lambda storage: sim.request("A", write(storage, b"kept"), "writes"), faults=False, power=False)
+        sim.session(lambda storage: sim.request("A", write, storage, b"kept"), faults=False, power=False)
 
     events = run_story(story, ReplayTape([])).trace.events
     assert [(event.what, event.by) for event in events] == [
