@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         verb = _verb(commands, name, text)
         verb.add_argument("file", type=Path, help="an artifact")
         verb.add_argument("--target", help="run it on this one instead")
-        _reporting(verb)
+        _reporting(verb, draws=name == "shrink")
 
     bugs = _verb(commands, "bugs", "run the corpus: how soon is each bug found, and how small is it")
     bugs.add_argument("names", nargs="*", metavar="NAME", help="of bugs (default: all)")
@@ -93,7 +93,9 @@ def _searching(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--collect", action="store_true", help="go on after the first failure")
 
 
-def _reporting(verb: argparse.ArgumentParser) -> None:
+def _reporting(verb: argparse.ArgumentParser, *, draws: bool = True) -> None:
+    if draws:
+        verb.add_argument("--html", type=Path, metavar="FILE", help="draw the timeline of the failure into this page")
     verb.add_argument("--folder", type=Path, default=Path("failures"), help="where failures are written")
     verb.add_argument("--json", action="store_true", help="print JSON")
     verb.add_argument("-v", "--verbose", action="store_true", help="every step of the timeline, every cell")

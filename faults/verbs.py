@@ -10,6 +10,7 @@ from faults.artifact import Artifact, load_artifact, of_outcome, save_artifact, 
 from faults.artifact import replay as replay_artifact
 from faults.budget import Budget
 from faults.campaign import Summary, campaign
+from faults.html import page
 from faults.interleave import interleave, program_subject
 from faults.investigate import Finding, investigate
 from faults.names import resolve
@@ -106,6 +107,7 @@ def shrink(options: Namespace) -> int:
     """A failure made small."""
     artifact = load_artifact(options.file)
     finding = investigate(_subject_of(artifact, options), artifact, options.folder, verbose=options.verbose)
+    _draw(options, finding)
     if options.json:
         _tell(_finding_as_json(finding))
     else:
@@ -160,9 +162,16 @@ def _first(options: Namespace, subject: Subject, path: Path) -> Finding:
     """Report the failure in this file."""
     show_progress(options, f"shrinking {path}")
     finding = investigate(subject, load_artifact(path), options.folder, verbose=options.verbose)
+    _draw(options, finding)
     show_progress(options, "")
     say(options, finding.text)
     return finding
+
+
+def _draw(options: Namespace, finding: Finding) -> None:
+    """The same timeline as a page, if one was asked for."""
+    if options.html is not None:
+        options.html.write_text(page(finding, f"python -m faults replay {finding.path}"), encoding="utf-8")
 
 
 def _tell(content: object) -> None:
