@@ -37,7 +37,7 @@ def test_extents_tile_the_range_and_tell_where_each_byte_lies(
         for byte in range(extent.start, extent.start + extent.length):
             entry = entries[byte // 512]
             where = None if entry == FREE else 1024 + entry * 512 + byte % 512
-            assert (extent.data, extent.present, extent.zero) == (where is not None, where is not None, where is None)
+            assert (extent.data, extent.present, extent.zero) == (where is not None, True, where is None)
             assert where == (None if extent.offset is None else extent.offset + byte - extent.start)
         at += extent.length
     assert at == offset + length
@@ -119,7 +119,7 @@ async def test_the_walk_of_an_empty_huge_disk_is_short_and_gives_the_loop_its_tu
     task = asyncio.create_task(sibling())
     async with aiovdi.open(storage) as disk:
         assert [extent async for extent in disk.extents()] == [
-            Extent(0, 1 * TiB, 0, present=False, zero=True, data=False, offset=None)
+            Extent(0, 1 * TiB, 0, present=True, zero=True, data=False, offset=None)
         ]
         assert len(disk._blockmap.pages) * 16 * 1024 < 1 * MiB
     task.cancel()

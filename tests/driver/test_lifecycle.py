@@ -62,8 +62,10 @@ def test_a_disk_that_failed_and_is_closed_says_closed() -> None:
 async def test_idle_waits_for_the_last_request() -> None:
     lifecycle = Lifecycle(writable=True)
     await lifecycle.idle()
-    with lifecycle, lifecycle:
-        waiter = asyncio.create_task(lifecycle.idle())
+    with lifecycle:
+        with lifecycle:
+            waiter = asyncio.create_task(lifecycle.idle())
+            await turns()
         await turns()
         assert not waiter.done()
     await waiter

@@ -300,6 +300,15 @@ async def test_a_fixed_image_keeps_its_length_and_its_count() -> None:
     assert not storage.ended("resize")
 
 
+async def test_a_fixed_image_keeps_the_space_of_blocks_that_its_map_lacks() -> None:
+    image = make_image(blocks=4, image_type=2, entries=[0, 1], count=4, file_size=1024 + 4 * BLOCK)
+    storage = GatedStorage(image)
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"new", BLOCK)
+    left = Naive(storage.durable())
+    assert (left.count, len(left.image)) == (4, len(image))
+
+
 async def test_a_storage_that_cannot_grow_keeps_its_length_and_gets_an_exact_count() -> None:
     storage = GatedStorage(make_image(file_size=1024 + 8 * BLOCK), can_grow=False)
     async with aiovdi.open(storage, "r+") as disk:

@@ -35,6 +35,20 @@ async def test_the_data_survives_the_power_cut_right_after_the_return(way: str, 
     await disk.close()
 
 
+async def test_a_write_across_blocks_is_durable_only_when_the_way_to_each_of_them_is() -> None:
+    storage = GatedStorage(make_image(blocks=100, entries=[0]))
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"old", 0)
+        await disk.flush()
+        await disk.pwrite(b"old", BLOCK)  # its entry is in the page cache only
+        await disk.pwrite(b"kept" * 2, BLOCK - 4, fua=True)
+        judge(storage, BLOCK - 4, b"kept" * 2)
+        before = len(storage.trace)
+        await disk.pwrite(b"held" * 2, BLOCK - 4, fua=True)
+        assert [(io.op, io.fua) for io in storage.trace[before:]] in ([("write", True)], [("write", True)] * 2)
+        judge(storage, BLOCK - 4, b"held" * 2)
+
+
 async def test_a_durable_block_costs_one_fua_write_and_no_flush() -> None:
     storage = GatedStorage(make_image(entries=[0]))
     async with aiovdi.open(storage, "r+") as disk:
