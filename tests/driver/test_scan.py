@@ -101,3 +101,10 @@ async def test_a_stray_entry_is_an_error_where_it_is_touched_and_nowhere_else() 
         assert not disk._pins
     assert Naive(storage.kill()).bmap[3] == 5000, "nobody asked for a repair"
     assert Naive(storage.kill()).count == 2
+
+
+async def test_a_map_that_ends_early_has_no_owners_beyond() -> None:
+    whole = make_image(blocks=2 * PER_CHUNK, block_size=512, entries={0: 0, PER_CHUNK + 9: 1})
+    header = await read_header(GatedStorage(whole))
+    scan = await scan_map(GatedStorage(whole[: 512 + CHUNK_BYTES]), header)
+    assert (len(scan.used), len(scan.shared)) == (1, 0)
