@@ -16,7 +16,7 @@
     storage, plan, hold         I/Os that end when the tape says; which fail, and how; one held by hand
     loop, schedules, fences     deterministic asyncio; who goes next; what is not simulated fails loudly
     device, crash, presets      what is durable; what a power loss may leave; kinds of disks
-    trace                       what happened
+    trace, writelog             what happened; what was written, in the format of dm-log-writes
     tape                        every choice of a run
 
 Each imports only what stands below it or beside it. aiovdi knows nothing of this package; below the

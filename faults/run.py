@@ -16,6 +16,7 @@ from faults.session import Outcome, Session, World
 from faults.tape import Tape
 from faults.target import Target
 from faults.workload import Profile, Workload, draw_workload
+from faults.writelog import WriteLog
 
 __all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
 
@@ -41,7 +42,13 @@ DRAWN = Script()
 
 
 def run(
-    target: Target, tape: Tape, profile: Profile | None = None, *, schedule: str | None = None, script: Script = DRAWN
+    target: Target,
+    tape: Tape,
+    profile: Profile | None = None,
+    *,
+    schedule: str | None = None,
+    script: Script = DRAWN,
+    log: WriteLog | None = None,
 ) -> Outcome:
     """Run what ``tape`` says. Never raises for what the target does; that is the outcome's failure.
 
@@ -49,9 +56,11 @@ def run(
         profile: how large a workload may be, and on what kind of disk.
         schedule: one of ``SCHEDULES``; None: the tape says.
         script: what is fixed.
+        log: is filled with what the first session wrote, onto ``target.blank()``.
     """
     profile = profile or Profile()
     world = World(target, tape, profile.preset)
+    world.log = log
     enabled = gc.isenabled()
     gc.disable()  # what the collector finds, and when, is no part of a run
     try:
@@ -79,6 +88,7 @@ def _live(world: World, profile: Profile, script: Script, make_schedule: Callabl
         end = script.end or ENDS[tape.draw("end", len(ENDS))]
         life = _draw_life(tape, end, script)
         Session(world, workload, script.plan(tape), end=end, lives=life, schedule=make_schedule()).run()
+        world.log = None
 
 
 def _draw_life(tape: Tape, end: str, script: Script) -> int | None:

@@ -24,6 +24,7 @@ from faults.tape import Draw, Tape
 from faults.target import Disk, Target
 from faults.trace import Trace, acting
 from faults.workload import Request, Workload, payload
+from faults.writelog import WriteLog
 
 __all__ = ["Outcome", "Session", "World"]
 
@@ -54,6 +55,8 @@ class World:
         self.device = preset_device(preset, target.blank())
         self.outcome = Outcome(None, trace=Trace(tape))
         self.trace = self.outcome.trace
+        self.log: WriteLog | None = None
+        """Of the session that is on; a power loss ends it, since the disk is another one then."""
 
 
 class Session:
@@ -83,6 +86,7 @@ class Session:
             region=world.target.region,
             lives=lives,
             cached=bool(world.tape.draw("cached", 2)),
+            log=world.log,
             on_lost=world.oracle.fail_flush,
         )
         self.has_stopped = False

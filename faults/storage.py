@@ -21,6 +21,7 @@ from faults.loop import SimLoop
 from faults.plan import IO, Fate, Plan, parse_rule
 from faults.tape import Tape
 from faults.trace import Trace
+from faults.writelog import WriteLog
 
 __all__ = ["PowerLost", "SimStorage"]
 
@@ -45,6 +46,7 @@ class SimStorage:
         lives: how many I/Os end before the power is lost; None: it stays.
         cached: ``pread_now`` serves everything; the default is that nothing is cached.
         recalls: see above.
+        log: is told of what takes effect.
         on_lost: called when a flush has failed and the kernel has given up on what it could not write.
     """
 
@@ -63,6 +65,7 @@ class SimStorage:
         cached: bool = False,
         recalls: bool = True,
         can_grow: bool = True,
+        log: WriteLog | None = None,
         on_lost: Callable[[], object] = lambda: None,
     ) -> None:
         self.device = device
@@ -76,6 +79,7 @@ class SimStorage:
         self._lives = lives
         self._cached = cached
         self._recalls = recalls
+        self._log = log
         self._on_lost = on_lost
         self._numbers = 0
         self._holds: list[Hold] = []
@@ -130,10 +134,13 @@ class SimStorage:
 
     async def flush(self) -> None:
         begun = self.device.tick()
+        logged = len(self._log.entries) if self._log is not None else 0
         io = self._io("flush", 0, 0)
 
         def take_effect(_: Fate) -> int:
             self.device.end_flush(begun)
+            if self._log is not None:
+                self._log.flush(logged)
             return 0
 
         def fail(fate: Fate) -> None:
@@ -168,6 +175,7 @@ class SimStorage:
                 self.device.end(operation)
             if fua:
                 self.device.persist_write(operation)
+            self._tell_log(operation, fua=fua)
             return count
 
         return await self._run(io, take_effect, lambda fate: self._end_failed(operation, fate))
@@ -213,7 +221,13 @@ class SimStorage:
 
     def _end(self, operation: Operation) -> int:
         self.device.end(operation)
+        self._tell_log(operation, fua=False)
         return 0
+
+    def _tell_log(self, operation: Operation, *, fua: bool) -> None:
+        if self._log is not None and operation.data:
+            first, end = operation.offset // SECTOR, -(-(operation.offset + len(operation.data)) // SECTOR)
+            self._log.write(first, self.device.read(first * SECTOR, (end - first) * SECTOR), fua=fua)
 
     def _end_failed(self, operation: Operation, fate: Fate) -> None:
         if fate.effect == "all":
