@@ -16,7 +16,8 @@ The house, from the cellar up; each part imports only what stands above it in th
     format/                    bytes to meaning and back: header, bmap, layout, audit. No I/O
     storage/                   one port for positional I/O, and its back ends
     driver/                    the disk: read path, write path, allocation, metadata, locks
-    check, convert, compare    jobs on whole images
+    jobs/                      check, convert, compare: whole images
+    demo/                      a process that is killed, and a judge of what it leaves
     cli/                       the command line, with the names and exit codes of qemu-img
 """
 

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from aiovdi.check import Report
-from aiovdi.check import check as check_image
 from aiovdi.cli.arguments import CacheOption, FormatOption, Output, OutputOption, Quiet, Share, as_cache, as_format
 from aiovdi.cli.output import print_json
 from aiovdi.cli.running import Failure
 from aiovdi.format.findings import Finding
-from aiovdi.images import open_storage, probe
+from aiovdi.jobs.check import Report
+from aiovdi.jobs.check import check as check_image
+from aiovdi.jobs.images import open_storage, probe
 
 __all__ = ["check"]
 

@@ -6,8 +6,8 @@ import typer
 
 from aiovdi.cli.arguments import CacheOption, FormatOption, Quiet, Share, as_cache, as_format, format_name
 from aiovdi.cli.progress import progress
-from aiovdi.compare import Comparison
-from aiovdi.compare import compare as compare_images
+from aiovdi.jobs.compare import Comparison
+from aiovdi.jobs.compare import compare as compare_images
 
 __all__ = ["compare"]
 

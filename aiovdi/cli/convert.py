@@ -19,8 +19,8 @@ from aiovdi.cli.arguments import (
 from aiovdi.cli.create import OPTIONS, OPTIONS_HELP, image_options
 from aiovdi.cli.progress import progress
 from aiovdi.cli.running import Failure
-from aiovdi.convert import convert as convert_image
-from aiovdi.images import Format
+from aiovdi.jobs.convert import convert as convert_image
+from aiovdi.jobs.images import Format
 from aiovdi.units import SECTOR, MiB
 
 __all__ = ["convert"]

@@ -8,7 +8,7 @@ from aiovdi.cli.arguments import Quiet, format_name, parse_options, parse_size, 
 from aiovdi.cli.running import Failure, say
 from aiovdi.driver.creating import create as create_image
 from aiovdi.driver.creating import new_file
-from aiovdi.images import AIO
+from aiovdi.jobs.images import AIO
 from aiovdi.storage.base import resize
 from aiovdi.units import SECTOR, MiB, align_up
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from aiovdi.cli.output import print_json, size_text
 from aiovdi.driver.info import Info
 from aiovdi.driver.reader import Reader
-from aiovdi.images import Format, Image, open_image
+from aiovdi.jobs.images import Format, Image, open_image
 
 __all__ = ["show"]
 

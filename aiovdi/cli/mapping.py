@@ -9,7 +9,7 @@ import typer
 from aiovdi.cli.arguments import FormatOption, Output, OutputOption, Share, as_format, parse_size
 from aiovdi.driver.extents import Extent
 from aiovdi.errors import OutOfRange
-from aiovdi.images import closing, open_image
+from aiovdi.jobs.images import closing, open_image
 
 __all__ = ["map_"]
 
@@ -46,12 +46,12 @@ async def _print_json(extents: AsyncIterator[Extent]) -> None:
 
 
 def _facts(extent: Extent) -> dict[str, object]:
-    """The keys of ``qemu-img map --output json``. To QEMU every extent of an image without a parent is present."""
+    """The keys of ``qemu-img map --output json``."""
     facts: dict[str, object] = {
         "start": extent.start,
         "length": extent.length,
         "depth": extent.depth,
-        "present": extent.present or extent.zero,
+        "present": extent.present,
         "zero": extent.zero,
         "data": extent.data,
     }

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 from aiovdi.cli.facts import show
-from aiovdi.images import Format
+from aiovdi.jobs.images import Format
 
 __all__ = ["understood"]
 

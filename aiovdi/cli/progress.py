@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from aiovdi.copying import Progress
+from aiovdi.jobs.copying import Progress
 
 __all__ = ["progress"]
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import TextIO
 
 from aiovdi.errors import StorageError, VDIError
-from aiovdi.images import image_of
+from aiovdi.jobs.images import image_of
 
 __all__ = ["Failure", "die_of_signals", "run", "say"]
 

@@ -12,10 +12,10 @@ import typer
 
 from aiovdi.cli.arguments import FormatOption, Share, as_cache, as_format, cache_name, format_name, parse_size
 from aiovdi.cli.running import Failure, die_of_signals
-from aiovdi.convert import convert
 from aiovdi.driver.creating import new_file
 from aiovdi.errors import OutOfRange
-from aiovdi.images import AIO, Image, open_image
+from aiovdi.jobs.convert import convert
+from aiovdi.jobs.images import AIO, Image, open_image
 from aiovdi.storage.base import write_full
 from aiovdi.units import SECTOR, MiB, align_up
 

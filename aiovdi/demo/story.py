@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
 
-from aiovdi.check import check
 from aiovdi.demo import qemu
 from aiovdi.demo.copying import copy_sparse
 from aiovdi.demo.ledger import Kind, Ledger
@@ -23,6 +22,7 @@ from aiovdi.demo.workload import Workload
 from aiovdi.driver.creating import create
 from aiovdi.driver.opening import open_disk
 from aiovdi.driver.reader import Reader
+from aiovdi.jobs.check import check
 from aiovdi.units import SECTOR, GiB
 
 __all__ = ["demonstrate"]

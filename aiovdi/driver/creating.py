@@ -147,7 +147,9 @@ async def _write_empty(storage: Storage, header: Header) -> None:
     """Header last: a file with half a map is not an image yet."""
     end = header.data_offset + header.blocks_allocated * header.slot_stride
     if storage.can_grow:
-        await resize(storage, 0)
+        if storage.size:
+            # Not for an empty file: ext4 takes any truncation to zero for a replacement, and writes all back at close.
+            await resize(storage, 0)
         await resize(storage, end)
     elif storage.size < end:
         text = f"the storage cannot grow: {end} bytes needed, {storage.size} there"

@@ -29,7 +29,7 @@ class Extent(NamedTuple):
     depth: int
     """0: this image; 1: its parent; and so on."""
     present: bool
-    """The content comes from an image of the chain."""
+    """The content is decided by an image of the chain. Without a parent that is always so, as for QEMU."""
     zero: bool
     """Reads as zeros."""
     data: bool
@@ -99,7 +99,7 @@ def _runs(entries: memoryview, *, are_neighbours: bool) -> Iterator[tuple[int, i
 
 def _extent(header: Header, start: int, length: int, entry: int, within: int) -> Extent:
     if entry >= bmap.ZERO:
-        return Extent(start, length, 0, present=False, zero=True, data=False, offset=None)
+        return Extent(start, length, 0, present=True, zero=True, data=False, offset=None)
     offset = header.slot_offset(Slot(entry)) + within
     return Extent(start, length, 0, present=True, zero=False, data=True, offset=offset)
 

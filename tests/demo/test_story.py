@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import aiovdi
-from aiovdi.check import check
 from aiovdi.demo import story
 from aiovdi.demo.nursery import Nursery
 from aiovdi.demo.story import demonstrate
+from aiovdi.jobs.check import check
 from aiovdi.units import MiB
 
 NewImage = Callable[[str], Awaitable[Path]]

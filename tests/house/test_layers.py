@@ -5,7 +5,7 @@
     cli                                   typer + rich; no logic
     demo                                  a story that is told by the driver and judged by a ledger
     aiovdi itself                         the public names
-    jobs: check, convert, compare …       whole images; each a module of its own below aiovdi/
+    jobs                                  check, convert, compare: whole images
     driver
     storage        format                 format is pure: bytes and their meaning, no I/O and no waiting
     errors, units, settling
@@ -22,7 +22,6 @@ Sources = Callable[[str], list[Any]]
 
 BOTTOM = ("aiovdi.errors", "aiovdi.units", "aiovdi.settling")
 DRIVER_AND_BELOW = (*BOTTOM, "aiovdi.format", "aiovdi.storage", "aiovdi.driver")
-JOBS = "a whole-image job"
 
 # What of aiovdi each layer may import, besides itself.
 BELOW = {
@@ -32,10 +31,10 @@ BELOW = {
     "aiovdi.format": ("aiovdi.errors", "aiovdi.units"),  # settling is asyncio's
     "aiovdi.storage": BOTTOM,
     "aiovdi.driver": (*BOTTOM, "aiovdi.format", "aiovdi.storage"),
-    JOBS: DRIVER_AND_BELOW,
-    "aiovdi": (*DRIVER_AND_BELOW, JOBS),
-    "aiovdi.demo": (*DRIVER_AND_BELOW, JOBS, "aiovdi"),
-    "aiovdi.cli": (*DRIVER_AND_BELOW, JOBS, "aiovdi", "aiovdi.demo"),
+    "aiovdi.jobs": DRIVER_AND_BELOW,
+    "aiovdi": (*DRIVER_AND_BELOW, "aiovdi.jobs"),
+    "aiovdi.demo": (*DRIVER_AND_BELOW, "aiovdi.jobs", "aiovdi"),
+    "aiovdi.cli": (*DRIVER_AND_BELOW, "aiovdi.jobs", "aiovdi", "aiovdi.demo"),
     "aiovdi.__main__": ("aiovdi.cli",),
 }
 
@@ -49,7 +48,7 @@ ABOVE = {"benchmarks", "faults", "tests"}
 # The core install is small: what is not of the standard library, and the layers that may know it.
 FOREIGN = {
     "aiofiles": ("aiovdi.storage", "aiovdi.driver"),  # creating an image links and renames files
-    "liburing": ("aiovdi.storage",),
+    "caio": ("aiovdi.storage",),
     "uvloop": ("aiovdi.cli",),
     "rich": ("aiovdi.cli",),
     "typer": ("aiovdi.cli",),
@@ -74,7 +73,7 @@ def layer_of(module: str) -> str | None:
     if module in BELOW:
         return module
     folder = ".".join(module.split(".")[:2])
-    return folder if folder in BELOW else JOBS if folder == module else None
+    return folder if folder in BELOW else None
 
 
 def package_of(source: Any) -> str:

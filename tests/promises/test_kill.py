@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 import pytest
 
 import aiovdi
-from aiovdi.check import check
 from aiovdi.demo.copying import copy_sparse
 from aiovdi.demo.ledger import Event, Ledger
 from aiovdi.demo.nursery import Nursery
 from aiovdi.demo.verdict import judge
 from aiovdi.demo.workload import Workload
+from aiovdi.jobs.check import check
 from aiovdi.storage import Aio, Cache, uring
 from aiovdi.units import KiB, MiB
 

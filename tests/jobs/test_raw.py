@@ -8,7 +8,7 @@ import pytest
 
 from aiovdi.driver.extents import Extent
 from aiovdi.errors import OutOfRange, ReadOnlyImage
-from aiovdi.raw import RawDisk
+from aiovdi.jobs.raw import RawDisk
 from aiovdi.storage import MemoryStorage, Storage, open_file
 from aiovdi.units import MiB
 

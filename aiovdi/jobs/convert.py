@@ -7,13 +7,13 @@ whole, so a Ctrl-C, an error or a ``kill -9`` leaves no half of it. How bytes go
 import os
 from pathlib import Path
 
-from aiovdi.building import ImageBuilder
-from aiovdi.copying import Copying, Progress
 from aiovdi.driver.creating import new_file
 from aiovdi.driver.opening import Cache, Target
 from aiovdi.errors import OutOfRange
-from aiovdi.images import AIO, Format, open_image
-from aiovdi.raw import RawDisk
+from aiovdi.jobs.building import ImageBuilder
+from aiovdi.jobs.copying import Copying, Progress
+from aiovdi.jobs.images import AIO, Format, open_image
+from aiovdi.jobs.raw import RawDisk
 from aiovdi.storage import UnflushedStorage
 from aiovdi.storage.base import Storage, resize
 from aiovdi.units import SECTOR, KiB, MiB

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aiovdi
-from aiovdi.building import ImageBuilder
-from aiovdi.check import check
+from aiovdi.jobs.building import ImageBuilder
+from aiovdi.jobs.check import check
 from aiovdi.settling import settle_all
 from aiovdi.storage import MemoryStorage
 from aiovdi.units import KiB, MiB

@@ -12,10 +12,10 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
-from aiovdi.images import Image, closing
+from aiovdi.jobs.images import Image, closing
+from aiovdi.jobs.zeros import data_runs
 from aiovdi.settling import settle_all
 from aiovdi.units import SECTOR, MiB, ReadableBuffer, align_down, align_up
-from aiovdi.zeros import data_runs
 
 __all__ = ["Copying", "Progress"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import aiovdi
-from aiovdi.check import Report, check
 from aiovdi.errors import BadSignature, ImageLocked, StorageError
 from aiovdi.format.bmap import ZERO
 from aiovdi.format.findings import FindingKind
 from aiovdi.format.header import HEADER_BYTES, Header, parse, patch
+from aiovdi.jobs.check import Report, check
 from aiovdi.storage import MemoryStorage
 from aiovdi.units import BlockIndex, GiB, KiB, MiB, Slot
 

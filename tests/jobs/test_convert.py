@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import aiovdi
-from aiovdi.check import check
-from aiovdi.compare import compare
-from aiovdi.convert import convert
 from aiovdi.errors import CorruptImage, ImageLocked, OutOfRange, StorageError
+from aiovdi.jobs.check import check
+from aiovdi.jobs.compare import compare
+from aiovdi.jobs.convert import convert
 from aiovdi.storage import FileStorage, MemoryStorage
 from aiovdi.units import KiB, MiB
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aiovdi
-from aiovdi.compare import compare
 from aiovdi.errors import VDIError
+from aiovdi.jobs.compare import compare
 from aiovdi.storage import MemoryStorage
 from aiovdi.units import SECTOR, KiB, MiB
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from aiovdi.driver.opening import Cache, Target
-from aiovdi.images import Format, Image, closing, open_image
+from aiovdi.jobs.images import Format, Image, closing, open_image
+from aiovdi.jobs.zeros import first_difference
 from aiovdi.units import SECTOR, MiB, align_down
-from aiovdi.zeros import first_difference
 
 __all__ = ["Comparison", "compare"]
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiovdi.copying import Copying
 from aiovdi.driver.extents import Extent
-from aiovdi.raw import RawDisk
+from aiovdi.jobs.copying import Copying
+from aiovdi.jobs.raw import RawDisk
 from aiovdi.settling import settle_all
 from aiovdi.storage import MemoryStorage
 from aiovdi.units import KiB, MiB, ReadableBuffer

@@ -13,7 +13,7 @@ from aiovdi.driver.extents import Extent
 from aiovdi.driver.opening import Aio, Cache, Mode, Target, lock_storage, open_disk
 from aiovdi.errors import VDIError
 from aiovdi.format.fields import SIGNATURE, V1
-from aiovdi.raw import RawDisk
+from aiovdi.jobs.raw import RawDisk
 from aiovdi.storage import open_file
 from aiovdi.storage.base import Storage, read_full
 from aiovdi.units import ReadableBuffer, WriteableBuffer
@@ -29,7 +29,7 @@ _NOTE = "image: "
 
 
 class Image(Protocol):
-    """What whole-image jobs need of a disk; `aiovdi.Disk` and `aiovdi.raw.RawDisk` have it."""
+    """What whole-image jobs need of a disk; `aiovdi.Disk` and `aiovdi.jobs.raw.RawDisk` have it."""
 
     @property
     def size(self) -> int: ...

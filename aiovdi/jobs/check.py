@@ -15,7 +15,7 @@ from aiovdi.format import bmap
 from aiovdi.format.audit import Audit
 from aiovdi.format.findings import Finding, FindingKind, Severity
 from aiovdi.format.header import Header
-from aiovdi.images import naming, open_storage
+from aiovdi.jobs.images import naming, open_storage
 from aiovdi.storage.base import Storage, read_full
 from aiovdi.units import BlockIndex, KiB
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiovdi.zeros import data_runs, first_difference, is_zero
+from aiovdi.jobs.zeros import data_runs, first_difference, is_zero
 
 GRANULE = 512
 

@@ -7,8 +7,8 @@ import pytest
 
 import aiovdi
 from aiovdi.errors import BadSignature, ImageLocked
-from aiovdi.images import image_of, open_image, open_storage, probe
-from aiovdi.raw import RawDisk
+from aiovdi.jobs.images import image_of, open_image, open_storage, probe
+from aiovdi.jobs.raw import RawDisk
 from aiovdi.storage import MemoryStorage
 from aiovdi.units import MiB
 
