@@ -17,9 +17,11 @@ from faults.shrink import Case, shrink
 from faults.subject import BUG
 from faults.subject import find as subject_of
 
-__all__ = ["Row", "bugs", "table"]
+__all__ = ["Row", "bugs", "line"]
 
 EQUIVALENT = "equivalent"
+HEAD = ("bug", "source", "runs to find it", "smallest case", "s", "")
+WIDTHS = (32, 24, 20, 32, 6, 0)
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,12 @@ def bugs(
     return sorted(rows, key=lambda row: wanted.index(row.name))
 
 
-def table(rows: Sequence[Row]) -> str:
-    """One line for each row, under a head."""
-    head = ("bug", "source", "runs to find it", "smallest case", "s", "")
-    lines = [head, *((row.name, row.source, row.runs, _case(row), f"{row.seconds:.1f}", _mark(row)) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+def line(row: Row | None = None) -> str:
+    """A row of the table; None: its head. The widths are fixed, so that rows can be told as they come."""
+    words = HEAD
+    if row is not None:
+        words = (row.name, row.source, row.runs, _case(row), f"{row.seconds:.1f}", _mark(row))
+    return "  ".join(map(str.ljust, words, WIDTHS)).rstrip()
 
 
 def _row(searches: int, budget: int | None, name: str) -> Row:

@@ -118,23 +118,22 @@ def shrink(options: Namespace) -> int:
 def bugs(options: Namespace) -> int:
     """The corpus."""
     # Here, because the corpus imports every variant of the driver, for this verb alone.
-    from faults.bugs import bugs as search, table  # noqa: PLC0415, I001
+    from faults.bugs import bugs as search, line  # noqa: PLC0415, I001
     from faults.corpus import BUGS  # noqa: PLC0415
 
     if options.list:
         print("\n".join(f"{each.name:32} {each.difficulty:10} {each.paragraph}" for each in BUGS))
         return 0
+    say(options, line())
     rows = search(
         options.names,
         searches=options.searches,
         budget=options.budget,
         processes=options.processes,
-        progress=lambda row: show_progress(options, row.name),
+        progress=lambda row: say(options, line(row)),
     )
     if options.json:
         _tell([row.as_json() for row in rows])
-    else:
-        print(table(rows))
     return int(not all(row.is_right for row in rows))
 
 

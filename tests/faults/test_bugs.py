@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.bugs import Row, bugs, table
+from faults.bugs import Row, bugs, line
 from faults.cli import main
 from faults.corpus import BUGS
 from faults.shrink import Case
@@ -40,8 +40,9 @@ def test_a_row_is_right_if_every_search_found_what_there_is(difficulty: str, fou
 
 
 def test_the_table_marks_what_is_wrong() -> None:
-    lines = table([row("easy", found=3), row("easy", found=1), row("equivalent", found=1)]).splitlines()
-    assert [line.rpartition("  ")[2] for line in lines[1:]] == ["ok", "MISSED 2", "REPORTED, and is none"]
+    lines = [line(each) for each in (row("easy", found=3), row("easy", found=1), row("equivalent", found=1))]
+    assert [each.rpartition("  ")[2] for each in lines] == ["ok", "MISSED 2", "REPORTED, and is none"]
+    assert line().startswith("bug ")
 
 
 def test_rows_come_in_the_order_of_their_names_from_any_number_of_processes() -> None:
