@@ -10,8 +10,8 @@
                      commit the bmap entry                 with all that wait for the same sector
                      publish in memory, release the lock, acknowledge
 
-The promises are those of ``docs/promises.md``; each step is a method of its own, so that a harness can
-take one away and show what is lost.
+The promises are those of the README; each step is a method of its own, so that a harness can take one
+away and show what is lost.
 """
 
 from contextlib import AbstractAsyncContextManager
