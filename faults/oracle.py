@@ -206,6 +206,8 @@ class Oracle:
             self._settled[sector] = self._settled.get(sector, {_BLANK}) | values
         for write in self._under_way:
             write.is_doubtful = True
+        for sector in list(self._by_sector):
+            self._may_become(sector)  # what is under way may land on what was given up
         for read in self._reads:
             for sector, allowed in read.allowed.items():
                 allowed.update(self._visible(sector))

@@ -114,6 +114,18 @@ def test_after_the_storage_lost_pages_a_reader_may_see_what_is_stable() -> None:
     may_hold(made, OLD, NEW)
 
 
+def test_a_write_under_way_may_land_on_what_a_failed_flush_left_and_be_stable_so() -> None:
+    #   flush   begins ─────────────── fails, the page is what it was
+    #   part             begins ─────────────────────────────────────── lands there
+    made = oracle(OLD)
+    made.end_write(made.begin_write(0, NEW, "new"))
+    made.begin_write(0, b"p" * 100, "part")
+    made.fail_flush()
+    made.lose_power()
+    on_old, on_new = b"p" * 100 + OLD[100:], b"p" * 100 + NEW[100:]
+    may_hold(made, OLD, NEW, on_old, on_new)
+
+
 def test_a_fua_write_is_stable_when_it_is_acknowledged() -> None:
     made = oracle(OLD)
     made.end_write(made.begin_write(0, NEW, "new", fua=True))
