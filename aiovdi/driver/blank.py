@@ -13,7 +13,7 @@ import io
 import sys
 from collections.abc import Callable
 
-__all__ = ["blank", "filled"]
+__all__ = ["Gathering", "blank", "filled"]
 
 
 def blank(length: int) -> io.BytesIO:
@@ -33,6 +33,19 @@ def _filled_portably(length: int, fill: Callable[[memoryview], bool]) -> bytes |
     return whole.getvalue()
 
 
+class PortableGathering:
+    """The same as ``Gathering`` where bytes cannot be filled after they are made: one more copy, at the end."""
+
+    def __init__(self, length: int) -> None:
+        self._whole = bytearray(length)
+
+    def append(self, part: bytes, at: int) -> None:
+        self._whole[at : at + len(part)] = part
+
+    def result(self) -> bytes:
+        return bytes(self._whole)
+
+
 if sys.implementation.name == "cpython":
     _new = ctypes.pythonapi.PyBytes_FromStringAndSize
     _new.argtypes, _new.restype = (ctypes.c_void_p, ctypes.c_ssize_t), ctypes.py_object
@@ -48,5 +61,30 @@ if sys.implementation.name == "cpython":
         with _view(_address(whole), length, _WRITABLE) as view:
             return whole if fill(view) else None
 
+    class Gathering:
+        """``length`` bytes, put together a part at a time.
+
+        No step costs more than its part: to join all parts at the end, or to let a buffer grow, would hold
+        the event loop for a whole copy.
+        """
+
+        def __init__(self, length: int) -> None:
+            self._whole: bytes = _new(None, length)
+            self._done = 0
+
+        def append(self, part: bytes, at: int) -> None:
+            """Put ``part`` at ``at``, where the part before has ended."""
+            assert at == self._done
+            assert at + len(part) <= len(self._whole)
+            with _view(_address(self._whole) + at, len(part), _WRITABLE) as view:
+                view[:] = part
+            self._done += len(part)
+
+        def result(self) -> bytes:
+            """The whole, once every part is there."""
+            assert self._done == len(self._whole)
+            return self._whole
+
 else:
     filled = _filled_portably
+    Gathering = PortableGathering  # type: ignore[misc, assignment]

@@ -7,13 +7,12 @@ served in one turn. What is not in the page cache is left to the storage.
 """
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, NamedTuple, Self
 
-from aiovdi.driver.blank import blank, filled
+from aiovdi.driver.blank import Gathering, blank, filled
 from aiovdi.driver.blockmap import CELL_BITS, CELL_MASK, BlockMap
 from aiovdi.driver.extents import Extent, walk
 from aiovdi.driver.info import Info, describe
@@ -120,10 +119,10 @@ class Reader:
         with self._lifecycle:
             if length <= _PREAD_STEP:
                 return await self._pread(length, offset)
-            whole = io.BytesIO()
+            whole = Gathering(length)
             for at in range(0, length, _PREAD_STEP):
-                whole.write(await self._pread(min(_PREAD_STEP, length - at), offset + at))
-            return whole.getvalue()
+                whole.append(await self._pread(min(_PREAD_STEP, length - at), offset + at), at)
+            return whole.result()
 
     async def preadinto(self, buffer: WriteableBuffer, offset: int) -> int:
         """Fill ``buffer`` from ``offset`` of the disk; returns its length. Raises as ``pread`` does.

@@ -51,3 +51,21 @@ def test_the_view_cannot_be_used_once_the_bytes_are_out() -> None:
     assert filled(10, fill) == b"x" * 10
     with pytest.raises(ValueError, match="released"):
         views[0][0] = 1
+
+
+@pytest.mark.parametrize("kind", [blank.Gathering, blank.PortableGathering])
+def test_parts_are_gathered_in_order(kind: type[blank.PortableGathering]) -> None:
+    whole = kind(3 * 1000 + 1)
+    for at in range(0, 3000, 1000):
+        whole.append(bytes([at // 1000 + 1]) * 1000, at)
+    whole.append(b"!", 3000)
+    assert whole.result() == b"\1" * 1000 + b"\2" * 1000 + b"\3" * 1000 + b"!"
+
+
+def test_a_part_out_of_place_or_missing_is_refused() -> None:
+    with pytest.raises(AssertionError):
+        blank.Gathering(10).append(b"x", 1)
+    with pytest.raises(AssertionError):
+        blank.Gathering(10).append(b"x" * 11, 0)
+    with pytest.raises(AssertionError):
+        blank.Gathering(10).result()

@@ -63,14 +63,20 @@ async def use(storage: MemoryStorage, mode: str) -> None:
         assert error.errno
 
 
-def run_bounded(storage: MemoryStorage, mode: str) -> None:
-    tracemalloc.start()
-    try:
-        asyncio.run(use(storage, mode))
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < MEMORY_BUDGET
+def run_bounded(image: bytes, mode: str) -> "Watched":
+    """Use an image within the budget. A second try, since a table of the interpreter may grow in any one run."""
+    for is_last in (False, True):
+        storage = Watched(image)
+        tracemalloc.start()
+        try:
+            asyncio.run(use(storage, mode))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        if peak < MEMORY_BUDGET:
+            break
+        assert not is_last, f"{peak} bytes for an image of {len(image)}"
+    return storage
 
 
 def small_image(entries: list[int]) -> bytes:
@@ -97,12 +103,12 @@ def test_a_mutated_header_is_a_clean_open_or_a_clear_error(
     image = bytearray(VALID)
     for word, value in changes:
         struct.pack_into("<I", image, word * 4, value)
-    run_bounded(MemoryStorage(bytes(image[:length])), mode)
+    run_bounded(bytes(image[:length]), mode)
 
 
 @given(st.binary(max_size=2048), st.sampled_from(["r", "r+"]))
 def test_arbitrary_bytes_are_refused_or_opened_cleanly(content: bytes, mode: str) -> None:
-    run_bounded(MemoryStorage(b"\0" * 64 + b"\x7f\x10\xda\xbe" + content), mode)
+    run_bounded(b"\0" * 64 + b"\x7f\x10\xda\xbe" + content, mode)
 
 
 @given(
@@ -110,9 +116,8 @@ def test_arbitrary_bytes_are_refused_or_opened_cleanly(content: bytes, mode: str
     st.sampled_from(["r", "r+"]),
 )
 def test_a_fuzzed_map_never_leads_outside_the_data_area(entries: list[int], mode: str) -> None:
-    storage = Watched(small_image(entries))
     header = new_header(BLOCK * BLOCKS, block_size=BLOCK, alignment=512)
-    run_bounded(storage, mode)
+    storage = run_bounded(small_image(entries), mode)
     for start, stop in storage.ranges:
         assert stop <= header.bmap_end or start >= header.data_offset, "a read of neither metadata nor data"
 
