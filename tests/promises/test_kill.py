@@ -36,7 +36,8 @@ QEMU_AFTER = 3
 """The kill of an image after which QEMU writes to it; the next one finds what QEMU has left."""
 
 SIZE = 64 * MiB
-"""Large beside a window of slots: a kill leaks up to one, and QEMU takes its next slot after the leak."""
+"""Small, so that the slots a kill leaks are a good part of the disk; the kills of one image fill up to three quarters
+of it. QEMU takes its next slot after the leak, and that slot must still be one of the disk's."""
 REQUESTS = 120
 DEPTH = 16
 NUMBERS = 1_000_000
