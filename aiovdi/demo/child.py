@@ -30,7 +30,10 @@ Opener = Callable[[Workload], AbstractAsyncContextManager[Disk]]
 
 def tell(record: Record) -> None:
     """One record, whole or not at all."""
-    os.write(sys.stdout.fileno(), record.pack())
+    try:
+        os.write(sys.stdout.fileno(), record.pack())
+    except BrokenPipeError:
+        os._exit(1)  # nobody listens any more, and nobody is left to be told why
 
 
 async def work(workload: Workload, opener: Opener) -> None:

@@ -1,12 +1,14 @@
 """Children are born, heard to the end and killed; one that dies by itself is an error."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from aiovdi.demo.ledger import Event, Ledger
+from aiovdi.demo.ledger import RECORD, Event, Ledger
 from aiovdi.demo.nursery import Nursery
 from aiovdi.demo.workload import Workload
 
@@ -72,3 +74,22 @@ async def test_no_child_outlives_a_listener_that_fails(new_image: NewImage) -> N
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_child_whose_listener_is_gone_ends_quietly(new_image: NewImage) -> None:
+    image = await new_image("a")
+    with subprocess.Popen(
+        [sys.executable, "-m", "aiovdi.demo.child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(f"{workload(image).dump()}\n".encode())
+        process.stdin.flush()
+        assert process.stdout.read(RECORD.size)
+        process.stdout.close()
+        assert process.stderr.read() == b""  # and the pipe is closed by all: parent and child have ended
+    assert process.returncode == 1
