@@ -3,7 +3,7 @@
 O1-O5  a write allocates a block, its data fails once with EIO, the error is reported
 P1-P4  the next write to the block is acknowledged; a flush is; the image is closed
 
-QEMU 7.2 and 10.0 have lost the second write at the next open, and ``qemu-img check`` finds no errors. If a
+QEMU 7.2 has lost the second write at the next open, and ``qemu-img check`` finds no errors. If a
 later QEMU keeps it, this says so by a skip, and the README has a sentence to lose.
 """
 

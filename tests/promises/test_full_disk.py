@@ -1,7 +1,7 @@
 """Out of space is an error like any other: the retry, once there is room, is as good as a first try.
 
 QEMU acknowledges that retry, reads it back, flushes it, and has lost it at the next open: the entry was
-published before the data had a place (peers.md, O/P by ENOSPC; still so in 7.2 and 10.0).
+published before the data had a place (seen on QEMU 7.2).
 """
 
 import errno
