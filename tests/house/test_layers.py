@@ -7,7 +7,8 @@
     aiovdi itself                         the public names
     jobs                                  check, convert, compare: whole images
     driver
-    storage        format                 format is pure: bytes and their meaning, no I/O and no waiting
+    storage
+    nbd            format                 both are pure: bytes and their meaning, no I/O and no waiting
     errors, units, settling
 """
 
@@ -29,7 +30,8 @@ BELOW = {
     "aiovdi.units": (),
     "aiovdi.settling": (),
     "aiovdi.format": ("aiovdi.errors", "aiovdi.units"),  # settling is asyncio's
-    "aiovdi.storage": BOTTOM,
+    "aiovdi.nbd": ("aiovdi.errors", "aiovdi.units"),  # pure, as format is
+    "aiovdi.storage": (*BOTTOM, "aiovdi.nbd"),
     "aiovdi.driver": (*BOTTOM, "aiovdi.format", "aiovdi.storage"),
     "aiovdi.jobs": DRIVER_AND_BELOW,
     "aiovdi": (*DRIVER_AND_BELOW, "aiovdi.jobs"),
@@ -38,7 +40,7 @@ BELOW = {
     "aiovdi.__main__": ("aiovdi.cli",),
 }
 
-# format is pure. Nothing of this kind may be imported there, and nothing awaited.
+# format and nbd are pure. Nothing of this kind may be imported there, and nothing awaited.
 IMPURE = {"asyncio", "fcntl", "io", "mmap", "os", "pathlib", "random", "selectors", "shutil", "socket", "subprocess"}
 IMPURE |= {"tempfile", "threading", "time"}
 
@@ -129,15 +131,18 @@ def test_each_layer_imports_only_what_stands_below_it(imports: list[tuple[str, s
     assert not upward, "\n".join(upward)
 
 
-def test_format_knows_neither_files_nor_time_nor_waiting(sources: Sources, imports: list[tuple[str, str]]) -> None:
+@pytest.mark.parametrize("layer", ["format", "nbd"])
+def test_a_pure_layer_knows_neither_files_nor_time_nor_waiting(
+    sources: Sources, imports: list[tuple[str, str]], layer: str
+) -> None:
     impure = [
         f"{importer} imports {name}"
         for importer, name in imports
-        if layer_of(importer) == "aiovdi.format" and name.split(".")[0] in IMPURE
+        if layer_of(importer) == f"aiovdi.{layer}" and name.split(".")[0] in IMPURE
     ]
     waiting = [
         f"{each.path}:{node.lineno}"
-        for each in sources("aiovdi/format")
+        for each in sources(f"aiovdi/{layer}")
         for node in ast.walk(each.tree)
         if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith)
     ]
