@@ -58,7 +58,7 @@ class CrashSpace:
 
     def draw(self, tape: Tape) -> Device:
         """One image of the tape's choosing: everything kept, all that may be lost is, or each unit by itself."""
-        mode = tape.draw("crash.mode", 3)
+        mode = tape.draw("crash.mode", 3) if self.units else 0
         chosen = {}
         if mode == 1:
             chosen = {unit: min(len(contents) - 1, self._oldest(unit)) for unit, contents in self.units.items()}

@@ -20,6 +20,8 @@ __all__ = ["Device", "Operation", "UnitIndex", "Version"]
 UnitIndex = int
 Instant = int
 
+_HOLE = bytes(1 << 20)
+
 
 class Version(NamedTuple):
     """Content that a unit took on."""
@@ -106,9 +108,21 @@ class Device:
         if first == last:
             start = offset - first * self.unit
             return units.get(first, self._zeros)[start : start + length]
-        joined = b"".join([units.get(unit, self._zeros) for unit in range(first, last + 1)])
         start = offset - first * self.unit
-        return joined[start : start + length]
+        if last - first > len(units):
+            return b"".join(self._with_holes(units, first, last + 1))[start : start + length]
+        return b"".join([units.get(unit, self._zeros) for unit in range(first, last + 1)])[start : start + length]
+
+    def _with_holes(self, units: dict[UnitIndex, bytes], first: UnitIndex, end: UnitIndex) -> Iterator[bytes]:
+        """The same in as few pieces as there are: most of a large image was never written."""
+        at = first
+        for unit in [*sorted(unit for unit in units if first <= unit < end), end]:
+            hole = (unit - at) * self.unit
+            yield from [_HOLE] * (hole // len(_HOLE))
+            yield _HOLE[: hole % len(_HOLE)]
+            if unit < end:
+                yield units[unit]
+            at = unit + 1
 
     # Operations
 
@@ -244,6 +258,21 @@ class Device:
         for unit in range(offset // self.unit, -(-(offset + length) // self.unit)):
             if unit in self.volatile and unit not in self.versions:
                 self.volatile[unit] = self.durable.get(unit, self._zeros)
+
+    def live_on(self, content: dict[UnitIndex, bytes], length: int) -> None:
+        """The process is gone and the host is not: readers see this now, of what was in flight too.
+
+        What was durable, and what the host has given up, stays as it is.
+        """
+        self.in_flight.clear()
+        now = self.tick()
+        for unit in sorted(content):
+            if content[unit] != self.volatile.get(unit, self._zeros):
+                self._put(unit, content[unit], now, appends=unit * self.unit >= self.length)
+        if length != self.length:
+            self._set_length(length, now)
+        if self.writes_through:
+            self._make_durable(self.tick())
 
     def _drop(self, unit: UnitIndex, count: int) -> None:
         del self.versions[unit][:count]

@@ -18,7 +18,8 @@ import contextvars
 import heapq
 from asyncio import events
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from faults.fences import FencedLoop, NotSimulated, walls
@@ -95,15 +96,26 @@ class SimLoop(FencedLoop):
     def run_until_complete(self, future: Any) -> Any:
         """Run to the end of a coroutine or future. Raises Deadlock or Endless if there is none."""
         main = asyncio.ensure_future(future, loop=self)
+        with self._running():
+            while not main.done():
+                self._turn()
+        return main.result()
+
+    def run_until_idle(self) -> None:
+        """Run until nothing is left that could happen, timers and all. Raises Endless."""
+        with self._running():
+            while self._callbacks or self._ready or self._events or self._timers:
+                self._turn()
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
         previous = events._get_running_loop()
         events._set_running_loop(self)
         try:
             with walls():
-                while not main.done():
-                    self._turn()
+                yield
         finally:
             events._set_running_loop(previous)
-        return main.result()
 
     def _turn(self) -> None:
         """One thing happens."""
@@ -137,6 +149,8 @@ class SimLoop(FencedLoop):
         """Nothing else can happen: the clock goes to the next timer, ties drawn."""
         while self._timers and self._timers[0][2]._cancelled:
             heapq.heappop(self._timers)
+            if not self._timers:
+                return
         if not self._timers:
             raise Deadlock("nothing is ready, nothing is under way, and no timer is set")
         self._now = self._timers[0][0]

@@ -42,7 +42,7 @@ class Write:
     before: dict[int, set[bytes]] = field(default_factory=dict)
     """What was settled in each sector when it was issued."""
     is_doubtful: bool = False
-    """A flush failed while it was under way, and may have taken back what had been written of it."""
+    """A flush failed while it was under way, and may have taken back what had been written of it; nobody knows yet."""
 
     parts: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     """For each sector the first byte within it, and the bytes there."""
@@ -91,6 +91,8 @@ class Oracle:
         self._by_sector: dict[int, list[Write]] = {}
         self._reads: list[Read] = []
         self._flushes: list[Flush] = []
+        self._gave_up = False
+        """The host may have given up pages: what readers see may go back to what is stable when they are dropped."""
 
     # Writes
 
@@ -202,6 +204,7 @@ class Oracle:
 
     def fail_flush(self) -> None:
         """A flush of the storage failed and pages were given up: a reader may see what is stable, too."""
+        self._gave_up = True
         for sector, values in self._stable.items():
             self._settled[sector] = self._settled.get(sector, {_BLANK}) | values
         for write in self._under_way:
@@ -212,6 +215,11 @@ class Oracle:
             for sector, allowed in read.allowed.items():
                 allowed.update(self._visible(sector))
 
+    def tell_of_flush(self) -> None:
+        """The driver knows now that a flush has failed: what it acknowledges from here on, it vouches for."""
+        for write in self._under_way:
+            write.is_doubtful = False
+
     def kill(self) -> None:
         """The process died: what was under way got there or did not. The host lives, so nothing else is lost."""
         for sector in list(self._by_sector):
@@ -221,7 +229,12 @@ class Oracle:
     def lose_power(self) -> None:
         """Only what is stable is left, and all of it is stable now."""
         self._settled = {sector: set(values) for sector, values in self._stable.items()}
+        self._gave_up = False
         self._end_writes()
+
+    def trust(self) -> None:
+        """A session that changed something has closed: it had dropped what the host gave up, and read again."""
+        self._gave_up = False
 
     def _end_writes(self) -> None:
         self._under_way.clear()
@@ -250,7 +263,7 @@ class Oracle:
         """What was found when nothing was under way is what there is; after a power loss it is stable too."""
         for sector in list(self._settled):
             found = content[sector * SECTOR : (sector + 1) * SECTOR]
-            self._settled[sector] = {found}
+            self._settled[sector] = {found} | self._stable[sector] if self._gave_up else {found}
             if stable:
                 self._stable[sector] = {found}
 

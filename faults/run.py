@@ -12,10 +12,11 @@ from faults.loop import Schedule
 from faults.oracle import Violation
 from faults.plan import Plan, Storm
 from faults.schedules import SCHEDULES, draw_schedule
-from faults.session import Outcome, Session, World
+from faults.session import Session
 from faults.tape import Tape
 from faults.target import Target
 from faults.workload import Profile, Workload, draw_workload
+from faults.world import Outcome, World
 from faults.writelog import WriteLog
 
 __all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
@@ -23,6 +24,8 @@ __all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
 SESSIONS_MAX = 3
 LIVES = (None, 4, 16, 64)
 ENDS = ("close", "power", "kill")
+CLOSES_EARLY = 0.2
+"""The part of the closes that come while requests are under way, where the tape draws the requests."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def run(
         log: is filled with what the first session wrote, onto ``target.blank()``.
     """
     profile = profile or Profile()
-    world = World(target, tape, profile.preset)
+    world = World(target.shaped(tape) if script.workloads is None else target, tape, profile.preset)
     world.log = log
     enabled = gc.isenabled()
     gc.disable()  # what the collector finds, and when, is no part of a run
@@ -87,7 +90,10 @@ def _live(world: World, profile: Profile, script: Script, make_schedule: Callabl
         )
         end = script.end or ENDS[tape.draw("end", len(ENDS))]
         life = _draw_life(tape, end, script)
-        Session(world, workload, script.plan(tape), end=end, lives=life, schedule=make_schedule()).run()
+        early = CLOSES_EARLY if script.workloads is None else 0.0
+        Session(
+            world, workload, script.plan(tape), end=end, lives=life, schedule=make_schedule(), closes_early=early
+        ).run()
         world.log = None
 
 

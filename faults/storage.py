@@ -48,6 +48,7 @@ class SimStorage:
         recalls: see above.
         log: is told of what takes effect.
         on_lost: called when a flush has failed and the kernel has given up on what it could not write.
+        on_told: called when the driver is told of it.
     """
 
     alignment = 1
@@ -67,10 +68,11 @@ class SimStorage:
         can_grow: bool = True,
         log: WriteLog | None = None,
         on_lost: Callable[[], object] = lambda: None,
+        on_told: Callable[[], object] = lambda: None,
     ) -> None:
         self.device = device
         self.can_grow = can_grow
-        self.extends_with_zeros = True
+        self.extends_with_zeros = can_grow  # where it cannot, it is a device, with old bytes everywhere
         self._loop = loop
         self._tape = tape
         self._plan = plan
@@ -81,7 +83,9 @@ class SimStorage:
         self._recalls = recalls
         self._log = log
         self._on_lost = on_lost
-        self._numbers = 0
+        self._on_told = on_told
+        self.issued = 0
+        """How many I/Os there have been."""
         self._holds: list[Hold] = []
         self.under_way: dict[int, IO] = {}
 
@@ -143,12 +147,13 @@ class SimStorage:
                 self._log.flush(logged)
             return 0
 
-        def fail(fate: Fate) -> None:
-            if fate.pages != "retry_ok":
-                self.device.lose(begun, keep=self._some("lost"), visible=fate.pages == "clean_new")
-                self._on_lost()
+        await self._run(io, take_effect, lambda fate: self._give_up(begun, fate))
 
-        await self._run(io, take_effect, fail)
+    def _give_up(self, begun: int, fate: Fate) -> None:
+        """What the kernel does with older pages when a flush, or an FUA write, failed: see the device model, rule 7."""
+        if fate.pages != "retry_ok":
+            self.device.lose(begun, keep=self._some("lost"), visible=fate.pages == "clean_new")
+            self._on_lost()
 
     async def drop_cache(self, length: int, offset: int) -> None:
         self.device.drop_cache(offset, length)
@@ -178,12 +183,16 @@ class SimStorage:
             self._tell_log(operation, fua=fua)
             return count
 
-        return await self._run(io, take_effect, lambda fate: self._end_failed(operation, fate))
+        def fail(fate: Fate) -> None:
+            self._end_failed(operation, fate)
+            self._give_up(operation.issued, fate)
+
+        return await self._run(io, take_effect, fail)
 
     def _io(self, kind: str, offset: int, length: int, *, fua: bool = False) -> IO:
-        self._numbers += 1
+        self.issued += 1
         region = "" if kind in ("flush", "resize") else self._region(offset)
-        io = IO(self._numbers, kind, offset, length, region, fua)
+        io = IO(self.issued, kind, offset, length, region, fua)
         self._trace.add("issue", io)
         return io
 
@@ -211,7 +220,12 @@ class SimStorage:
 
         if not any(hold.takes(io, end) for hold in self._holds):
             self._loop.happen(end)
-        return await future
+        try:
+            return await future
+        except OSError:
+            if io.tells_of_older:
+                self._on_told()
+            raise
 
     def _spend_life(self) -> None:
         if self._lives is not None:

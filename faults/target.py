@@ -2,9 +2,12 @@
 
 A *target* is an asyncio storage driver: it can be created on a storage, opened on one, asked, and
 closed. Whoever has one of another kind writes a class of this shape; ``faults.vdi`` is the one for aiovdi.
+Whoever derives it from ``Target`` may leave out what has a body here.
 """
 
 from typing import Any, Protocol
+
+from faults.tape import Tape
 
 __all__ = ["Disk", "Target"]
 
@@ -14,7 +17,7 @@ class Disk(Protocol):
 
     async def pread(self, length: int, offset: int, /) -> bytes: ...
     async def pwrite(self, data: bytes, offset: int, /, *, fua: bool = False) -> None: ...
-    async def write_zeroes(self, length: int, offset: int, /) -> None: ...
+    async def write_zeroes(self, length: int, offset: int, /, *, fua: bool = False) -> None: ...
     async def discard(self, length: int, offset: int, /) -> None: ...
     async def flush(self) -> None: ...
     async def close(self) -> None: ...
@@ -28,6 +31,10 @@ class Target(Protocol):
     """Of the disk, in bytes; a multiple of 512."""
     block_size: int
     """The unit in which the driver allocates, so that workloads meet at its borders."""
+    grows: bool = True
+    """Whether the storage below may be resized. One that may not has the length of ``blank()`` for good."""
+    drains: bool = False
+    """Whether ``close`` may be called while requests are under way: they finish, and new ones are refused."""
 
     def blank(self) -> bytes:
         """A new, empty image."""
@@ -50,5 +57,13 @@ class Target(Protocol):
     def stops(self, error: BaseException) -> bool:
         """Whether this error says that the disk takes no more writes until it is opened again."""
 
+    def is_closed(self, error: BaseException) -> bool:  # noqa: ARG002
+        """Whether this error says that the disk is closed, or closing; asked of a target that ``drains``."""
+        return False
+
     def leaks(self, disk: Any) -> list[str]:
         """What an idle disk still holds that it should not: locks, buffers, pins."""
+
+    def shaped(self, tape: Tape) -> "Target":  # noqa: ARG002
+        """This target, or one like it of another geometry that the tape chooses; the benign choice is this one."""
+        return self

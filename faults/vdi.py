@@ -1,26 +1,45 @@
-"""aiovdi as a target: small blocks, so that a run is a few dozen steps and meets many borders."""
+"""aiovdi as a target: small blocks, so that a run is a few dozen steps and meets many borders.
+
+Its shapes: a map of one sector, as a rule; now and then a map of several sectors with blocks of one; an
+image with a past, in which blocks lie in any order, some are zero, and slots that nobody has are full of
+old bytes; and a storage that cannot grow, with old bytes everywhere, as a block device is.
+"""
 
 import struct
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import aiovdi
 from aiovdi.driver.disk import Disk
 from aiovdi.driver.opening import read_header
+from aiovdi.format.bmap import FREE, ZERO
 from aiovdi.format.header import pack
 from aiovdi.format.layout import new_header
 from faults.reader import audit_and_read
+from faults.tape import Tape
+from faults.target import Target
 
 __all__ = ["VDI"]
 
+OLD_BYTES = b"\xee"
+PAST = {0: 2, 1: 0, 2: ZERO, 3: 3, 4: ZERO, 5: 5}
+"""The map of an image with a past; slots 1 and 4 are nobody's."""
 
-class VDI:
+
+class VDI(Target):
     """The driver, or a variant of it.
 
     Args:
         disk: the class under test.
         blocks, block_size: of the disk.
         window: how many slots are made clean at a time; small, so that windows end within a run.
+        grows: whether the storage below can; if not it has room for every block, with old bytes in it.
+        past: whether the image was used before, see ``PAST``; it reads as zeros like a new one.
+        shapes: whether a run may choose another geometry.
     """
+
+    drains = True
 
     def __init__(
         self,
@@ -30,20 +49,32 @@ class VDI:
         blocks: int = 12,
         block_size: int = 4096,
         window: int = 2,
+        grows: bool = True,
+        past: bool = False,
+        shapes: bool = True,
     ) -> None:
         self.name = name
         self.disk = disk
         self.size = blocks * block_size
         self.block_size = block_size
+        self.grows = grows
         self._blocks = blocks
         self._window = window
-        self._header = new_header(self.size, block_size=block_size, alignment=512)
+        self._shapes = shapes
+        self._past = PAST if past else {}
+        self._header = replace(
+            new_header(self.size, block_size=block_size, alignment=512), blocks_allocated=len(self._past)
+        )
 
     def blank(self) -> bytes:
         image = bytearray(self._header.data_offset)
         image[:512] = pack(self._header)
-        struct.pack_into(f"<{self._blocks}I", image, self._header.bmap_offset, *[0xFFFFFFFF] * self._blocks)
-        return bytes(image)
+        bmap = [self._past.get(block, FREE) for block in range(self._blocks)]
+        struct.pack_into(f"<{self._blocks}I", image, self._header.bmap_offset, *bmap)
+        zeros = [
+            bytes(self.block_size) if slot in bmap else OLD_BYTES * self.block_size for slot in range(len(self._past))
+        ]
+        return bytes(image) + b"".join(zeros) + OLD_BYTES * (0 if self.grows else self.size)
 
     async def open(self, storage: Any) -> Disk:
         disk = self.disk(storage, await read_header(storage), writable=True)
@@ -65,12 +96,26 @@ class VDI:
     def stops(self, error: BaseException) -> bool:
         return isinstance(error, aiovdi.DiskFailed)
 
+    def is_closed(self, error: BaseException) -> bool:
+        return isinstance(error, aiovdi.ImageClosed)
+
     def leaks(self, disk: Any) -> list[str]:
         held = {
             "allocation locks": disk._locks._locks,
             "pins": disk._pins,
             "map pages held": {} if disk._metadata.is_unsettled else disk._blockmap._holds,
             "entries on their way": disk._metadata._pending,
-            "requests under way": disk._lifecycle._under_way,
+            "requests under way": [None] * disk._lifecycle._under_way,
         }
-        return [f"{what}: {found}" for what, found in held.items() if found]
+        return [f"{what}: {len(found)}" for what, found in held.items() if found]
+
+    def shaped(self, tape: Tape) -> Target:
+        return self._drawn[tape.draw("shape", len(self._drawn))] if self._shapes else self
+
+    @cached_property
+    def _drawn(self) -> list["VDI"]:
+        """The shapes, each as often as it is to be drawn."""
+        wide = VDI(self.disk, name=self.name, blocks=160, block_size=512, window=self._window)
+        full = VDI(self.disk, name=self.name, window=self._window, grows=False)
+        used = VDI(self.disk, name=self.name, window=self._window, past=True)
+        return [self, self, self, wide, full, used]

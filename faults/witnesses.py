@@ -25,14 +25,15 @@ __all__ = ["FOLDER", "HINTS", "refind", "replay", "shows"]
 
 FOLDER = Path(__file__).parent / "variants" / "witnesses"
 
-_ONLY_BMAP_WRITES = (0, 0, 3, 0, 0, 0, 0)
-_ONLY_FLUSHES = (0, 0, 0, 0, 2, 0, 0)
-"""Rates at which each kind of I/O fails, as ``plan.Storm`` draws them."""
+_ONLY_BMAP_WRITES = {"storm": (2,), "storm.only": (5,)}
+_ONLY_FLUSHES = {"storm": (2,), "storm.only": (0,)}
+"""What ``plan.Storm`` draws first."""
 
 HINTS: dict[str, Mapping[str, tuple[int, ...]]] = {
-    "acknowledged-after-failed-flush": {"storm": (1,), "storm.rate": _ONLY_FLUSHES, "fail.pages": (2,)},
+    "acknowledged-after-failed-flush": {**_ONLY_FLUSHES, "fail.pages": (2,)},
     "flush-joins-running": {"storm": (0,), "end": (1,)},
-    "unsettled-left": {"storm": (1,), "storm.rate": _ONLY_BMAP_WRITES, "fail.effect": (2,)},
+    "stale-pages": {**_ONLY_FLUSHES, "fail.pages": (1,), "sessions": (2,)},
+    "unsettled-left": {**_ONLY_BMAP_WRITES, "fail.effect": (2,)},
 }
 """For each bug: labels, and what their draws give, one after the other and over again."""
 

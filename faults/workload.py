@@ -15,7 +15,7 @@ __all__ = ["Profile", "Request", "Workload", "draw_workload", "payload"]
 SECTOR = 512
 RAGGED_MAX = 4
 """Requests of one session that change a part of a sector: the oracle tries all their orders."""
-KINDS = ("write", "read", "flush", "zero", "fua", "discard")
+KINDS = ("write", "read", "flush", "zero", "fua", "discard", "fua-zero")
 
 
 class Request(NamedTuple):
@@ -28,6 +28,11 @@ class Request(NamedTuple):
     length: int = 0
     cancels: int = 0
     """How often its task is cancelled, at moments of the tape's choosing."""
+
+    @property
+    def is_fua(self) -> bool:
+        """Whether it is durable when it returns."""
+        return self.kind in ("fua", "fua-zero")
 
     def __str__(self) -> str:
         if self.kind == "flush":
@@ -42,7 +47,7 @@ class Profile:
     clients: int = 4
     requests: int = 4
     """At most so many for each client."""
-    weights: tuple[int, ...] = (8, 3, 2, 1, 1, 1)
+    weights: tuple[int, ...] = (8, 3, 2, 1, 1, 1, 1)
     """Of ``KINDS``."""
     unaligned: bool = True
     preset: str = "strict_512"
@@ -56,8 +61,8 @@ Workload = list[list[Request]]
 def draw_workload(tape: Tape, profile: Profile, *, size: int, block_size: int, session: int) -> Workload:
     """A workload for a disk of ``size`` bytes in blocks of ``block_size``.
 
-    Swarm-weighted: a run draws which kinds it uses at all, and how narrow the place is where its
-    requests meet (one block, a few neighbours, the whole disk).
+    Swarm-weighted: a run draws which kinds it uses at all, whether all of them equally often, and how narrow
+    the place is where its requests meet (one block, a few neighbours, the whole disk).
     """
     drawing = _Drawing(tape, profile, size, block_size)
     workload = []
@@ -80,7 +85,8 @@ class _Drawing:
         self._tape = tape
         kinds = [kind for kind, weight in zip(KINDS, profile.weights, strict=True) if weight]
         self._kinds = [kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 3)]
-        self._weights = [profile.weights[KINDS.index(kind)] for kind in self._kinds]
+        is_even = tape.draw("even", 2)
+        self._weights = [1 if is_even else profile.weights[KINDS.index(kind)] for kind in self._kinds]
         blocks = (1, 2, 4, max(1, size // block_size))[tape.draw("spread", 4)]
         self._span = min(blocks * block_size, size)
         self._cancels = tape.draw("cancels", 3)
@@ -114,7 +120,7 @@ def _rather_short(generator: Generator, outcomes: int) -> int:
 
 def payload(request: Request) -> bytes:
     """The bytes that a write carries; zeros for a request that zeroes."""
-    if request.kind in ("zero", "discard"):
+    if request.kind in ("zero", "fua-zero", "discard"):
         return bytes(request.length)
     first = request.offset // SECTOR
     last = (request.offset + request.length - 1) // SECTOR

@@ -76,9 +76,9 @@ class Machine(Requests):
         await self.request(bytearray(data), offset, is_write=True, fua=fua)
         self._refuse_if_failed()
 
-    async def write_zeroes(self, length: int, offset: int) -> None:
+    async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         """In 2011 zeros were written like anything else. Raises StorageError."""
-        await self.pwrite(bytes(length), offset)
+        await self.pwrite(bytes(length), offset, fua=fua)
 
     async def discard(self, length: int, offset: int) -> None:
         """What is discarded reads as zeros. Raises StorageError."""

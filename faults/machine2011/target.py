@@ -26,10 +26,14 @@ class Machine2011(VDI):
         ValueError: there is no such defect.
     """
 
+    drains = False
+
     def __init__(self, defect: str | None = None, *, blocks: int = 12, block_size: int = 4096) -> None:
         if defect is not None and defect not in DEFECTS:
             raise ValueError(f"defect: found {defect!r}, expected one of {', '.join(DEFECTS)}")
-        super().__init__(name=f"machine of 2011, defect: {defect or 'none'}", blocks=blocks, block_size=block_size)
+        super().__init__(
+            name=f"machine of 2011, defect: {defect or 'none'}", blocks=blocks, block_size=block_size, shapes=False
+        )
         self._defect = defect
 
     async def open(self, storage: Any) -> Any:

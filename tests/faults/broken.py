@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import faults.target
+
 SECTOR = 512
 SECTORS = 8
 DATA = 512
@@ -44,8 +46,8 @@ class PlainDisk:
         while at < len(data):
             at += await retried(partial(self.storage.pwrite_some, view[at:], DATA + offset + at, fua=fua))
 
-    async def write_zeroes(self, length: int, offset: int) -> None:
-        await self.pwrite(bytes(length), offset)
+    async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
+        await self.pwrite(bytes(length), offset, fua=fua)
 
     async def discard(self, length: int, offset: int) -> None:
         await self.pwrite(bytes(length), offset)
@@ -109,7 +111,7 @@ class FailsAfterCancel(PlainDisk):
             raise
 
 
-class Target:
+class Target(faults.target.Target):
     """One of these disks under test."""
 
     disk: type[PlainDisk] = PlainDisk

@@ -21,7 +21,7 @@ def first_failure(subject: Subject) -> Artifact:
 
 
 def test_a_failure_comes_back_from_its_file_unchanged(broken: ModuleType, tmp_path: Path) -> None:
-    artifact = first_failure(find("broken:ForgetsFlushTarget", Profile(clients=2, weights=(4, 1, 2, 0, 0, 0))))
+    artifact = first_failure(find("broken:ForgetsFlushTarget", Profile(clients=2, weights=(4, 1, 2, 0, 0, 0, 0))))
     assert load_artifact(save_artifact(artifact, tmp_path / "new")) == artifact
 
 

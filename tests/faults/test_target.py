@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import faults.clients
 import faults.session
 from faults.target import Disk, Target
 from faults.vdi import VDI
@@ -27,10 +28,10 @@ def test_its_disk_offers_what_a_disk_must() -> None:
 
 @pytest.mark.parametrize(("variable", "protocol"), [("target", Target), ("disk", Disk)])
 def test_a_session_asks_nothing_else_of(variable: str, protocol: type) -> None:
-    tree = ast.parse(Path(faults.session.__file__).read_text(encoding="utf-8"))
     asked = {
         node.attr
-        for node in ast.walk(tree)
+        for module in (faults.session, faults.clients)
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value).split(".")[-1] == variable
     }
     assert asked

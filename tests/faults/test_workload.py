@@ -74,7 +74,7 @@ def test_no_more_parts_of_sectors_are_written_than_the_oracle_can_order() -> Non
 
 
 def test_a_profile_without_a_weight_has_none_of_the_kind() -> None:
-    only_writes = Profile(weights=(1, 0, 0, 0, 0, 0), unaligned=False)
+    only_writes = Profile(weights=(1, 0, 0, 0, 0, 0, 0), unaligned=False)
     many = [request for seed in range(50) for request in requests(seed, only_writes)]
     assert {request.kind for request in many} == {"write"}
     assert not any(request.offset % SECTOR or request.length % SECTOR for request in many)

@@ -1,0 +1,124 @@
+"""The users of a disk: each sends its requests one after the other, and all of them send at once.
+
+Rule 1: what a request returned or raised is told to the oracle before anything else happens.
+Rule 2: an error needs a reason. Nothing injected, nothing cancelled, nothing closed: then the error itself
+is what was broken (3c of the 2011 report).
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from faults.loop import SimLoop
+from faults.oracle import Violation
+from faults.plan import Plan
+from faults.storage import PowerLost
+from faults.target import Disk
+from faults.trace import acting
+from faults.workload import Request, payload
+from faults.world import World
+
+__all__ = ["Clients"]
+
+
+class Clients:
+    """Those of one session."""
+
+    def __init__(self, world: World, loop: SimLoop, plan: Plan) -> None:
+        self.world = world
+        self.has_stopped = False
+        """A request was told that the disk takes no more writes."""
+        self.has_changed = False
+        """A request that changes something was acknowledged."""
+        self.is_closing = False
+        self.is_over = False
+        """The process is gone, and with it whoever would have been told anything."""
+        self._loop = loop
+        self._plan = plan
+
+    async def send(self, disk: Disk, requests: list[Request]) -> None:
+        """One client's part. Raises Violation."""
+        for request in requests:
+            task = self._loop.create_task(self._do(disk, request), name=f"request {request.name}")
+            for _ in range(request.cancels):
+                self._loop.happen(task.cancel)
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _do(self, disk: Disk, request: Request) -> None:
+        world = self.world
+        acting.set(request.name)
+        world.trace.add("submit", request)
+        token = self._begin(request)
+        try:
+            await self._perform(disk, request, token)
+        except Violation as violation:
+            world.broken = world.broken or violation
+            raise
+        except BaseException as error:
+            if isinstance(error, PowerLost) or self.is_over:
+                raise
+            world.trace.add("raise", request, type(error).__name__)
+            self._settle(request, token)
+            if isinstance(error, asyncio.CancelledError):
+                if not _was_cancelled():
+                    raise world.violation("cancelled", f"{request} was cancelled by nobody") from error
+                raise
+            self.judge(str(request), error)
+        else:
+            world.trace.add("return", request)
+
+    def _begin(self, request: Request) -> Any:
+        oracle = self.world.oracle
+        if request.kind == "read":
+            return oracle.begin_read(request.offset, request.length, str(request))
+        if request.kind == "flush":
+            return oracle.begin_flush()
+        return oracle.begin_write(request.offset, payload(request), request.name, fua=request.is_fua)
+
+    async def _perform(self, disk: Disk, request: Request, token: Any) -> None:
+        oracle = self.world.oracle
+        if request.kind == "read":
+            oracle.end_read(token, bytes(await disk.pread(request.length, request.offset)))
+        elif request.kind == "flush":
+            await disk.flush()
+            oracle.end_flush(token, succeeded=True)
+        else:
+            await _change(disk, request)
+            oracle.end_write(token)
+            self.has_changed = True
+
+    def _settle(self, request: Request, token: Any) -> None:
+        """The request raised: tell the oracle what that leaves open."""
+        if request.kind == "read":
+            self.world.oracle.end_read(token, None)
+        elif request.kind == "flush":
+            self.world.oracle.end_flush(token, succeeded=False)
+        else:
+            self.world.oracle.fail_write(token)
+
+    def judge(self, where: str, error: BaseException) -> None:
+        """Whether ``where`` may raise this now. Raises Violation."""
+        target = self.world.target
+        if self.is_closing and target.is_closed(error):
+            return
+        if not target.is_expected(error):
+            raise self.world.violation("unexpected", f"{where} raised {error!r}") from error
+        if not self._plan.injected:
+            raise self.world.violation("spurious", f"{where} failed with {error}, and nothing was injected") from error
+        self.has_stopped = self.has_stopped or target.stops(error)
+
+
+async def _change(disk: Disk, request: Request) -> None:
+    if request.kind in ("zero", "fua-zero"):
+        await disk.write_zeroes(request.length, request.offset, fua=request.is_fua)
+    elif request.kind == "discard":
+        await disk.discard(request.length, request.offset)
+    else:
+        await disk.pwrite(payload(request), request.offset, fua=request.is_fua)
+
+
+def _was_cancelled() -> bool:
+    """Whether somebody asked for it: the tape, or a plan."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
