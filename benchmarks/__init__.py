@@ -19,6 +19,10 @@ is not here is named, a result that is below its bar is shown as such, and nothi
     images      the images that rows work on
     child       a command as a whole process: wall time and peak memory
     launcher    the small process between, without which peak memory would be that of the harness
+    worker      a turn in a Python of its own; work/ is what it does there
+    yardstick   the design's floor as a peer, for what no tool does
+    whole       what takes minutes, and runs only when it was asked for
+    newer       a Python and an environment for peers that need them; simulators are the sides that do
     machine     what it all ran on
     report      as text and as JSON
 """
