@@ -1,12 +1,12 @@
 """What a server answers to each option.
 
-Rule 1: each option is answered by one method, with replies in ``output`` and with the event that follows.
+Rule 1: each option is answered by one method, with replies and with the event that follows.
 Rule 2: EXPORT_NAME cannot be answered with an error, so what it cannot get is a ``BadPeer``.
 Rule 3: who may not see an export is told nothing of it, save by GO and INFO that it wants TLS.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from aiovdi.nbd.options import (
     Malformed,
@@ -19,7 +19,7 @@ from aiovdi.nbd.options import (
     parse_export_query,
     parse_text,
 )
-from aiovdi.nbd.terms import DEFAULT_BLOCK_SIZES, BadPeer, ExportInfo, Negotiated
+from aiovdi.nbd.terms import DEFAULT_BLOCK_SIZES, Abort, BadPeer, Event, ExportInfo, Negotiated, StartTLS
 from aiovdi.nbd.wire import (
     EXPORT,
     EXPORT_NAME_PADDING,
@@ -32,7 +32,7 @@ from aiovdi.nbd.wire import (
     OptionReply,
 )
 
-__all__ = ["ALL_FLAGS", "TLS", "Abort", "Event", "Haggling", "StartTLS"]
+__all__ = ["ALL_FLAGS", "TLS", "Haggling"]
 
 TLS: TypeAlias = Literal["off", "allow", "require"]
 """NOTLS, SELECTIVETLS and FORCEDTLS of the specification."""
@@ -40,28 +40,19 @@ TLS: TypeAlias = Literal["off", "allow", "require"]
 ALL_FLAGS = HandshakeFlag.FIXED_NEWSTYLE | HandshakeFlag.NO_ZEROES
 
 
-class StartTLS(NamedTuple):
-    """Send the output, upgrade the connection to TLS, call `ServerHandshake.tls_started`, go on."""
-
-
-class Abort(NamedTuple):
-    """The client goes. Send the output, then close."""
-
-
-Event: TypeAlias = StartTLS | Negotiated | Abort | BadPeer
-
-
 class Haggling:
     """The options of one connection, and what was agreed on so far.
 
+    Args:
+        output: where the replies go, in order.
+
     Attributes:
-        output: the replies, in order.
         shutting_down: while True, options are answered with ERR_SHUTDOWN.
     """
 
-    def __init__(self, exports: Mapping[str, ExportInfo], *, tls: TLS, extended: bool) -> None:
-        self.output = bytearray()
+    def __init__(self, exports: Mapping[str, ExportInfo], *, tls: TLS, extended: bool, output: bytearray) -> None:
         self.shutting_down = False
+        self._output = output
         self._exports = exports
         self._tls = tls
         self._tls_active = False
@@ -71,16 +62,15 @@ class Haggling:
         self._contexts: dict[int, str] = {}
         self._contexts_of: ExportInfo | None = None
 
-    def take_client_flags(self, flags: int) -> BadPeer | None:
-        """The client's answer to `ALL_FLAGS`."""
+    def take_client_flags(self, flags: int) -> None:
+        """The client's answer to `ALL_FLAGS`. Raises Malformed."""
         self._no_zeroes = bool(flags & HandshakeFlag.NO_ZEROES)
         if flags & ~ALL_FLAGS:
-            return BadPeer(f"unknown client flags {flags:#x}")
+            raise Malformed(f"unknown client flags {flags:#x}")
         if not flags & HandshakeFlag.FIXED_NEWSTYLE:  # "the server MUST operate in NOTLS mode"
             if self._tls == "require":
-                return BadPeer("a client without fixed newstyle, which cannot have TLS")
+                raise Malformed("a client without fixed newstyle, which cannot have TLS")
             self._tls = "off"
-        return None
 
     def tls_started(self) -> None:
         """The connection is encrypted: "the server MUST NOT preserve any negotiation state"."""
@@ -114,8 +104,8 @@ class Haggling:
         export = self._find(parse_text(data))
         if export is None or self._extended:
             return self._refuse(option, OptionReply.ERR_UNKNOWN, "no such export, or extended headers, which need GO")
-        self.output += EXPORT.pack(export.size, self._flags_of(export))
-        self.output += b"" if self._no_zeroes else EXPORT_NAME_PADDING
+        self._output += EXPORT.pack(export.size, self._flags_of(export))
+        self._output += b"" if self._no_zeroes else EXPORT_NAME_PADDING
         return self._agreement_on(export)
 
     def _list(self, option: int, data: bytes) -> None:
@@ -224,7 +214,7 @@ class Haggling:
         )
 
     def _reply(self, option: int, kind: OptionReply, data: bytes = b"") -> None:
-        self.output += OPTION_REPLY.pack(OPTION_REPLY_MAGIC, option, kind, len(data)) + data
+        self._output += OPTION_REPLY.pack(OPTION_REPLY_MAGIC, option, kind, len(data)) + data
 
     def _refuse(self, option: int, kind: OptionReply, why: str) -> BadPeer | None:
         if option == Option.EXPORT_NAME:

@@ -26,7 +26,6 @@ __all__ = [
     "parse_context_query",
     "parse_export_query",
     "parse_info",
-    "parse_server",
     "parse_text",
 ]
 
@@ -134,12 +133,6 @@ def pack_context_query(name: str, queries: Iterable[str]) -> bytes:
 def pack_server(name: str, description: str) -> bytes:
     """A reply to LIST: an export."""
     return _pack_text(name) + description.encode()
-
-
-def parse_server(data: bytes) -> tuple[str, str]:
-    """Name and description of an export, from a reply to LIST. Raises Malformed."""
-    reader = _Reader(data)
-    return reader.text(), parse_text(reader.rest())
 
 
 def pack_context(number: int, name: str) -> bytes:

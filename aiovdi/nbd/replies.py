@@ -16,6 +16,7 @@ from aiovdi.nbd.transmission import Request
 from aiovdi.nbd.wire import (
     BLOCK_MINIMUM_MAX,
     EXTENDED_CHUNK,
+    EXTENDED_DATA,
     EXTENDED_REPLY_MAGIC,
     EXTENT,
     EXTENTS_MAX,
@@ -24,6 +25,7 @@ from aiovdi.nbd.wire import (
     SIMPLE_REPLY_MAGIC,
     STRING_MAX,
     STRUCTURED_CHUNK,
+    STRUCTURED_DATA,
     STRUCTURED_REPLY_MAGIC,
     Chunk,
     ChunkFlag,
@@ -33,7 +35,7 @@ from aiovdi.units import align_down
 
 __all__ = ["ChunkReplies", "ExtendedReplies", "SimpleReplies", "replies_for"]
 
-_DONE = int(ChunkFlag.DONE)
+_DONE = int(ChunkFlag.DONE)  # the only flag, so True is as good
 _NONE = int(Chunk.NONE)
 _DATA = int(Chunk.OFFSET_DATA)
 
@@ -71,7 +73,7 @@ class ChunkReplies(SimpleReplies):
     """Structured replies."""
 
     has_chunks = True
-    read_header_bytes = STRUCTURED_CHUNK.size + 8
+    read_header_bytes = STRUCTURED_DATA.size
 
     _status = Chunk.BLOCK_STATUS
     _extent = EXTENT
@@ -92,19 +94,22 @@ class ChunkReplies(SimpleReplies):
         return self.data_header(request, offset=request.offset, length=request.length, last=True)
 
     def put_read_header(self, request: Request, buffer: bytearray) -> None:
-        buffer[: self.read_header_bytes] = self.read_header(request)
+        length = request.length + 8
+        STRUCTURED_DATA.pack_into(
+            buffer, 0, STRUCTURED_REPLY_MAGIC, _DONE, _DATA, request.cookie, length, request.offset
+        )
 
     def data_header(self, request: Request, *, offset: int, length: int, last: bool) -> bytes:
         """What goes before ``length`` bytes, at least 1, of the READ, from ``offset`` of the export.
 
         ``last``: nothing more is sent for this request, not even an error. Parts of a READ do not overlap.
         """
-        return self._header(request, _DONE if last else 0, _DATA, length + 8) + offset.to_bytes(8, "big")
+        return STRUCTURED_DATA.pack(STRUCTURED_REPLY_MAGIC, last, _DATA, request.cookie, length + 8, offset)
 
     def hole(self, request: Request, *, offset: int, length: int, last: bool) -> bytes:
         """These bytes of the READ, at least 1, are zeros. Not for a request with DF, unless it is all one hole."""
         body = offset.to_bytes(8, "big") + length.to_bytes(4, "big")
-        return self._header(request, _DONE if last else 0, Chunk.OFFSET_HOLE, len(body)) + body
+        return self._header(request, last, Chunk.OFFSET_HOLE, len(body)) + body
 
     def block_status(self, request: Request, extents: Mapping[int, Iterable[tuple[int, int]]]) -> bytes:
         """The reply to BLOCK_STATUS.
@@ -119,7 +124,7 @@ class ChunkReplies(SimpleReplies):
         for number, (context, states) in enumerate(extents.items(), 1):
             fitting = self._fit(request, states)
             body = self._status_prefix(context, len(fitting)) + b"".join(self._extent.pack(*each) for each in fitting)
-            chunks += [self._header(request, _DONE if number == len(extents) else 0, self._status, len(body)), body]
+            chunks += [self._header(request, number == len(extents), self._status, len(body)), body]
         return b"".join(chunks)
 
     def _fit(self, request: Request, extents: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -146,11 +151,19 @@ class ChunkReplies(SimpleReplies):
 class ExtendedReplies(ChunkReplies):
     """Replies with extended headers."""
 
-    read_header_bytes = EXTENDED_CHUNK.size + 8
+    read_header_bytes = EXTENDED_DATA.size
 
     _status = Chunk.BLOCK_STATUS_EXT
     _extent = LONG_EXTENT
     _extent_max = (1 << 64) - 1
+
+    def put_read_header(self, request: Request, buffer: bytearray) -> None:
+        length, offset = request.length + 8, request.offset
+        EXTENDED_DATA.pack_into(buffer, 0, EXTENDED_REPLY_MAGIC, _DONE, _DATA, request.cookie, offset, length, offset)
+
+    def data_header(self, request: Request, *, offset: int, length: int, last: bool) -> bytes:
+        start = request.offset
+        return EXTENDED_DATA.pack(EXTENDED_REPLY_MAGIC, last, _DATA, request.cookie, start, length + 8, offset)
 
     def _status_prefix(self, context: int, count: int) -> bytes:
         return context.to_bytes(4, "big") + count.to_bytes(4, "big")

@@ -45,17 +45,16 @@ class Rules:
         self._below_minimum = sizes.minimum - 1
         self._payload_max = sizes.payload_max
         self._read_too_long = ErrorCode.EOVERFLOW if terms.has_chunks else ErrorCode.EINVAL
-        commands = {int(command): _strange_flags(command, terms) for command in _commands_of(terms)}
         forbidden = _WRITING if terms.flags & ExportFlag.READ_ONLY else frozenset()
-        self._strange_flags = {command: flags for command, flags in commands.items() if command not in forbidden}
         self._forbidden = {int(command): ErrorCode.EPERM for command in forbidden}
+        self._flags = {int(command): _flags_of(command, terms) for command in _commands_of(terms) - forbidden}
 
     def objection(self, command: int, flags: int, offset: int, length: int) -> int:
         """The `ErrorCode` to answer with; 0: the request may be served."""
-        strange = self._strange_flags.get(command)
-        if strange is None:
+        expected = self._flags.get(command)
+        if expected is None:
             return self._forbidden.get(command, ErrorCode.EINVAL)
-        if flags & strange:
+        if flags & expected[0] != expected[1]:
             return ErrorCode.EINVAL
         if offset + length > self._size:
             return _BEYOND_THE_END.get(command, ErrorCode.EINVAL)
@@ -78,19 +77,18 @@ class Rules:
         return 0  # the others send nothing, so they may be as long as the export
 
 
-def _commands_of(terms: Negotiated) -> list[Command]:
-    commands = [Command.READ, Command.WRITE]
-    commands += [command for command, flag in _OFFERED_BY.items() if terms.flags & flag]
+def _commands_of(terms: Negotiated) -> set[Command]:
+    commands = {command for command, flag in _OFFERED_BY.items() if terms.flags & flag}
     if terms.contexts and terms.has_chunks:
-        commands.append(Command.BLOCK_STATUS)
-    return commands
+        commands.add(Command.BLOCK_STATUS)
+    return commands | {Command.READ, Command.WRITE}
 
 
-def _strange_flags(command: Command, terms: Negotiated) -> int:
-    """The flags that make the command invalid."""
-    known = CommandFlag.FUA if terms.flags & ExportFlag.SEND_FUA else 0
+def _flags_of(command: Command, terms: Negotiated) -> tuple[int, int]:
+    """The flags that are not the client's choice, and those of them that must be set."""
+    free = CommandFlag.FUA if terms.flags & ExportFlag.SEND_FUA else 0
     for flag, wanted in _FLAGS.get(command, {}).items():
-        known |= flag if terms.flags & wanted else 0
-    if command == Command.WRITE and terms.extended:
-        known |= CommandFlag.PAYLOAD_LEN
-    return 0xFFFF & ~known
+        free |= flag if terms.flags & wanted else 0
+    # "the flag MUST be set for NBD_CMD_WRITE", with extended headers; no other command has a payload here
+    required = CommandFlag.PAYLOAD_LEN if terms.extended and command == Command.WRITE else 0
+    return 0xFFFF & ~free, required

@@ -1,12 +1,23 @@
 """What an export offers, what the two sides agreed on, and how a handshake or a transmission ends."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from aiovdi.nbd.wire import BLOCK_MINIMUM_MAX, PAYLOAD_MAX, STRING_MAX, ExportFlag
 from aiovdi.units import SECTOR, KiB
 
-__all__ = ["BASE_ALLOCATION", "DEFAULT_BLOCK_SIZES", "BadPeer", "BlockSizes", "ExportInfo", "Negotiated"]
+__all__ = [
+    "BASE_ALLOCATION",
+    "DEFAULT_BLOCK_SIZES",
+    "Abort",
+    "BadPeer",
+    "BlockSizes",
+    "Event",
+    "ExportInfo",
+    "Negotiated",
+    "Refused",
+    "StartTLS",
+]
 
 BASE_ALLOCATION = "base:allocation"
 """The one metadata context that the specification defines: which extents are holes, which read as zeros."""
@@ -100,10 +111,30 @@ class Negotiated:
         return self.structured or self.extended
 
 
+class StartTLS(NamedTuple):
+    """Send the output, upgrade the connection to TLS, call ``tls_started``, go on."""
+
+
+class Abort(NamedTuple):
+    """To a server: the client goes. Send the output, then close."""
+
+
+class Refused(NamedTuple):
+    """To a client: the server will not. Send the output, then close."""
+
+    code: int
+    """An error of `OptionReply`."""
+    reason: str
+
+
 class BadPeer(NamedTuple):
     """The connection must be dropped, without another word: why, for the log."""
 
     reason: str
+
+
+Event: TypeAlias = StartTLS | Negotiated | Abort | Refused | BadPeer
+"""What a handshake comes to. Each but StartTLS is its last."""
 
 
 def _is_power_of_two(value: int) -> bool:

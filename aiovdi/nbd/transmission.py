@@ -27,7 +27,6 @@ from aiovdi.nbd.wire import (
     REQUEST_MAGIC,
     Command,
     CommandFlag,
-    ErrorCode,
 )
 from aiovdi.units import KiB, ReadableBuffer, as_bytes_view
 
@@ -45,7 +44,6 @@ _ROOM_MIN = 128 * KiB
 _WRITE = int(Command.WRITE)
 _DISC = int(Command.DISC)
 _PAYLOAD_LEN = int(CommandFlag.PAYLOAD_LEN)
-_EINVAL = int(ErrorCode.EINVAL)
 
 
 class Request(NamedTuple):
@@ -87,7 +85,7 @@ class RequestParser:
         self._is_extended = terms.extended
         self._layout = EXTENDED_REQUEST if terms.extended else REQUEST
         self._magic = EXTENDED_REQUEST_MAGIC if terms.extended else REQUEST_MAGIC
-        self._payload_max = max(terms.export.block_sizes.payload_max, PAYLOAD_MAX)
+        self._skipped_max = max(terms.export.block_sizes.payload_max, PAYLOAD_MAX)
         self._memory = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._memory)
         self._start = self._end = 0  # what of the buffer is not parsed yet
@@ -135,55 +133,42 @@ class RequestParser:
         return self._start == self._end and self._waiting is None and not self._to_skip
 
     def _parse(self, requests: list[Request]) -> None:
-        memory, start, end = self._memory, self._start, self._end
-        unpack, header_bytes, magic = self._layout.unpack_from, self._layout.size, self._magic
-        objection = self._rules.objection
-        if self._to_skip:
-            start += (step := min(self._to_skip, end - start))
-            self._to_skip -= step
+        """Take every whole request off the buffer; where a refused one goes on past its end, skip that too."""
+        memory, end, header_bytes, unpack = self._memory, self._end, self._layout.size, self._layout.unpack_from
+        start = self._start + self._to_skip
         while end - start >= header_bytes:
-            found, flags, command, cookie, offset, length = unpack(memory, start)
-            if found != magic:
-                self.ended = BadPeer(f"a request with magic {found:#x}, expected {magic:#x}")
+            magic, flags, command, cookie, offset, length = unpack(memory, start)
+            if magic != self._magic or command == _DISC:
+                self.ended = Disconnect() if magic == self._magic else BadPeer(f"a request with magic {magic:#x}")
                 break
-            if command == _DISC:
-                self.ended = Disconnect()
-                break
-            error = objection(command, flags, offset, length)
-            has_payload = flags & _PAYLOAD_LEN if self._is_extended else command == _WRITE
-            if not has_payload:
-                start += header_bytes
-                if command == _WRITE:  # extended headers: "the flag MUST be set for NBD_CMD_WRITE"
-                    error = error or _EINVAL
-                requests.append(Request(command, flags, cookie, offset, length, None, error))
-            elif error:
-                if length > self._payload_max:
-                    self.ended = BadPeer(f"a payload of {length} bytes, expected at most {self._payload_max}")
+            error = self._rules.objection(command, flags, offset, length)
+            body = after = start + header_bytes
+            payload = None
+            if flags & _PAYLOAD_LEN if self._is_extended else command == _WRITE:
+                after += length
+                if error:
+                    if length > self._skipped_max:
+                        self.ended = BadPeer(f"a payload of {length} bytes")
+                        break
+                elif after <= end:
+                    payload = memory[body:after]
+                elif length <= _IN_PLACE_MAX:
                     break
-                requests.append(Request(command, flags, cookie, offset, length, None, error))
-                start += header_bytes + (step := min(length, end - start - header_bytes))
-                self._to_skip = length - step
-            elif length <= end - start - header_bytes:
-                start += header_bytes
-                payload = memory[start : start + length]
-                start += length
-                requests.append(Request(command, flags, cookie, offset, length, payload, 0))
-            elif length <= _IN_PLACE_MAX:
-                break
-            else:
-                self._wait_for(
-                    Request(command, flags, cookie, offset, length, bytearray(length), 0), start + header_bytes
-                )
-                start = end
-        self._start = start
+                else:
+                    request = Request(command, flags, cookie, offset, length, bytearray(length), 0)
+                    self._wait_for(request, self._view[body:end])
+                    start = end
+                    break
+            requests.append(Request(command, flags, cookie, offset, length, payload, error))
+            start = after
+        self._start, self._to_skip = min(start, end), max(start - end, 0)
 
-    def _wait_for(self, request: Request, start: int) -> None:
-        """Read the rest of the payload, which begins at ``start`` of the buffer, into memory of its own."""
+    def _wait_for(self, request: Request, here: memoryview) -> None:
+        """Read the payload into memory of its own; the bytes ``here`` are its beginning."""
         assert request.payload is not None
-        here = self._end - start
         self._missing = memoryview(request.payload)
-        self._missing[:here] = self._view[start : self._end]
-        self._missing = self._missing[here:]
+        self._missing[: len(here)] = here
+        self._missing = self._missing[len(here) :]
         self._waiting = request
 
     def _fill(self, count: int) -> list[Request]:

@@ -15,6 +15,7 @@ __all__ = [
     "EXPORT",
     "EXPORT_NAME_PADDING",
     "EXTENDED_CHUNK",
+    "EXTENDED_DATA",
     "EXTENDED_REPLY_MAGIC",
     "EXTENDED_REQUEST",
     "EXTENDED_REQUEST_MAGIC",
@@ -35,6 +36,7 @@ __all__ = [
     "SIMPLE_REPLY_MAGIC",
     "STRING_MAX",
     "STRUCTURED_CHUNK",
+    "STRUCTURED_DATA",
     "STRUCTURED_REPLY_MAGIC",
     "Chunk",
     "ChunkFlag",
@@ -180,6 +182,12 @@ STRUCTURED_CHUNK = struct.Struct(">IHHQI")
 
 EXTENDED_CHUNK = struct.Struct(">IHHQQQ")
 """Server: EXTENDED_REPLY_MAGIC, chunk flags, chunk type, cookie, the request's offset, length of the payload."""
+
+STRUCTURED_DATA = struct.Struct(">IHHQIQ")
+"""Server: a structured chunk's header and the offset with which the payload of OFFSET_DATA begins."""
+
+EXTENDED_DATA = struct.Struct(">IHHQQQQ")
+"""Server: an extended chunk's header and the same."""
 
 EXTENT = struct.Struct(">II")
 """Server: length and state of an extent in a BLOCK_STATUS chunk."""
