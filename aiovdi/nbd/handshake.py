@@ -76,7 +76,8 @@ class ServerHandshake(Conversation):
                 data = yield length
             else:
                 yield from _skip(length)
-            if event := self._haggling.answer(option, data):
+            event = self._haggling.answer(option, data)
+            if event is not None:
                 self._tell(event)
         raise Malformed(f"more than {OPTIONS_MAX} options")
 

@@ -111,11 +111,13 @@ class Negotiated:
         return self.structured or self.extended
 
 
-class StartTLS(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StartTLS:
     """Send the output, upgrade the connection to TLS, call ``tls_started``, go on."""
 
 
-class Abort(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Abort:
     """To a server: the client goes. Send the output, then close."""
 
 

@@ -15,6 +15,7 @@ Rule 3: a payload longer than that is skipped and answered up to 32 MiB, which t
 call an attack; what is longer ends the connection.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from aiovdi.nbd.rules import Rules
@@ -65,7 +66,8 @@ class Request(NamedTuple):
     """The `ErrorCode` that is the answer; 0: the request may be served."""
 
 
-class Disconnect(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Disconnect:
     """The client said DISC: finish what is under way, then close. There is no reply to it."""
 
 
