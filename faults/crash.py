@@ -57,13 +57,16 @@ class CrashSpace:
         return self.device.holds(_cut(durable, end, self.device.unit), end)
 
     def draw(self, tape: Tape) -> Device:
-        """One image of the tape's choosing: everything kept, all that may be lost is, or each unit by itself."""
-        mode = tape.draw("crash.mode", 3) if self.units else 0
+        """One image of the tape's choosing: all is kept, or all that may be lost is, or one unit, or each by itself."""
+        mode = tape.draw("crash.mode", 4) if self.units else 0
         chosen = {}
         if mode == 1:
             chosen = {unit: min(len(contents) - 1, self._oldest(unit)) for unit, contents in self.units.items()}
         elif mode == 2:
             chosen = {unit: tape.draw("crash.unit", len(contents)) for unit, contents in sorted(self.units.items())}
+        elif mode == 3:
+            unit = sorted(self.units)[tape.draw("crash.one", len(self.units))]
+            chosen = {unit: tape.draw("crash.unit", len(self.units[unit]))}
         return self.image(chosen, tape.draw("crash.length", len(self.lengths)))
 
     def _oldest(self, unit: UnitIndex) -> int:

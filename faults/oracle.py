@@ -232,6 +232,14 @@ class Oracle:
         self._gave_up = False
         self._end_writes()
 
+    def foretell(self, *, power: bool) -> "Oracle":
+        """What would be true after a crash now. Nothing changes here."""
+        future = Oracle(self.size)
+        future._settled = dict(self._stable if power else self._settled)
+        if not power:
+            future._settled |= {sector: self._visible(sector) for sector in self._by_sector}
+        return future
+
     def trust(self) -> None:
         """A session that changed something has closed: it had dropped what the host gave up, and read again."""
         self._gave_up = False
@@ -320,6 +328,6 @@ def describe(content: bytes) -> str:
     text = bytes(content).rstrip(b"\0").partition(b";")[0]
     return (
         text.decode("ascii", "replace")
-        if text.isascii() and len(text) < 40
+        if text.isascii() and text.decode("ascii").isprintable() and len(text) < 40
         else f"{len(content)} bytes {content[:16].hex()}…"
     )

@@ -189,48 +189,57 @@ _ERRNOS = (errno.EIO, errno.ENOSPC, errno.EINTR)
 _EFFECTS = ("none", "some", "all")
 _PAGES = ("retry_ok", "clean_new", "clean_old")
 _RATES = (0.0, 0.02, 0.1, 0.4)
-
-
 _EVENTS = ("flush", "read", "write:data", "write:bmap", "write:header", "resize", "short")
-_ALONE = ("flush", "flush", *_EVENTS)
-"""What fails in a storm of one kind: more often a flush, since it is where drivers go wrong most quietly."""
+_ALONE = ("flush", *_EVENTS)
+"""What fails alone: more often a flush, since it is where drivers go wrong most quietly."""
+_STROKES = 8
 
 
 class Storm:
     """A plan in which the tape decides: first how hard it blows on each kind of I/O, then each I/O.
 
-    A third of the runs is calm; in a third one kind of I/O fails and no other; in the rest, any.
+    A quarter of the runs is calm; in a quarter a single I/O fails, the n-th of its kind; in a quarter those
+    of one kind fail at some rate and no other; in the rest, all of them.
     """
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self.injected = 0
-        self._rates = self._draw_rates(tape)
-
-    def _draw_rates(self, tape: Tape) -> dict[str, float]:
-        weather = tape.draw("storm", 3)
+        self._rates: dict[str, float] = {}
+        self._stroke = ("", 0)
+        """The kind of the I/O that fails, and how many of them are left until it comes."""
+        weather = tape.draw("storm", 4)
         if weather == 1:
-            return {event: _RATES[tape.draw("storm.rate", len(_RATES))] for event in _EVENTS}
-        if weather == 2:
-            return {_ALONE[tape.draw("storm.only", len(_ALONE))]: _RATES[1 + tape.draw("storm.rate", len(_RATES) - 1)]}
-        return {}
+            self._stroke = _ALONE[tape.draw("storm.only", len(_ALONE))], 1 + tape.draw("storm.nth", _STROKES)
+        elif weather == 2:
+            only = _ALONE[tape.draw("storm.only", len(_ALONE))]
+            self._rates = {only: _RATES[1 + tape.draw("storm.rate", len(_RATES) - 1)]}
+        elif weather == 3:
+            self._rates = {event: _RATES[tape.draw("storm.rate", len(_RATES))] for event in _EVENTS}
 
     def fate(self, io: IO) -> Fate:
         event = f"{io.kind}:{io.region}" if io.kind == "write" else io.kind
-        if (rate := self._rates.get(event, 0.0)) and self._tape.chance(f"fail.{event}", rate):
+        if self._strikes(event):
             return self._failure(io)
-        if io.kind in ("read", "write") and (rate := self._rates.get("short", 0.0)):
-            return Fate(short=self._tape.chance("short", rate))
+        if io.kind in ("read", "write"):
+            return Fate(short=self._strikes("short"))
         return FINE
+
+    def _strikes(self, event: str) -> bool:
+        if event == self._stroke[0]:
+            left = self._stroke[1] - 1
+            self._stroke = event, left
+            # A draw for each, so that a recorded run stays one when others before it are left out.
+            return bool(self._tape.draw(f"fail.{event}", 2, lambda *_: int(not left)))
+        rate = self._rates.get(event, 0.0)
+        return bool(rate) and self._tape.chance(f"fail.{event}", rate)
 
     def _failure(self, io: IO) -> Fate:
         errnos = _ERRNOS if io.kind in ("read", "write") else _ERRNOS[:2]
         number = errnos[self._tape.draw("fail.errno", len(errnos))]
-        if number == errno.EINTR:
-            return Fate(
-                number, _EFFECTS[self._tape.draw("fail.effect", len(_EFFECTS))] if io.kind == "write" else "none"
-            )
-        self.injected += 1
         effect = _EFFECTS[self._tape.draw("fail.effect", len(_EFFECTS))] if io.kind != "read" else "none"
+        if number == errno.EINTR:
+            return Fate(number, effect)
+        self.injected += 1
         pages = _PAGES[self._tape.draw("fail.pages", len(_PAGES))] if io.tells_of_older else "retry_ok"
         return Fate(number, effect, pages=pages)

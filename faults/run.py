@@ -5,7 +5,7 @@ searches fix those, and let the tape vary the rest.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from faults.loop import Schedule
@@ -15,7 +15,7 @@ from faults.schedules import SCHEDULES, draw_schedule
 from faults.session import Session
 from faults.tape import Tape
 from faults.target import Target
-from faults.workload import Profile, Workload, draw_workload
+from faults.workload import Habits, Profile, Workload
 from faults.world import Outcome, World
 from faults.writelog import WriteLog
 
@@ -39,6 +39,7 @@ class Script:
     """Of each session: one of ``ENDS``."""
     lives: int | None = None
     """Power loss and kill come before the n-th I/O ends, n below this."""
+    session: Callable[..., Session] = Session
 
 
 DRAWN = Script()
@@ -80,21 +81,26 @@ def run(
 
 def _live(world: World, profile: Profile, script: Script, make_schedule: Callable[[], Schedule | None]) -> None:
     """One session after the other."""
-    tape, target = world.tape, world.target
-    count = 1 + tape.draw("sessions", SESSIONS_MAX) if script.workloads is None else len(script.workloads)
-    for number in range(count):
-        workload = (
-            draw_workload(tape, profile, size=target.size, block_size=target.block_size, session=number)
-            if script.workloads is None
-            else script.workloads[number]
-        )
+    tape = world.tape
+    early = CLOSES_EARLY if script.workloads is None else 0.0
+    for workload in script.workloads or _draw_workloads(world, profile):
         end = script.end or ENDS[tape.draw("end", len(ENDS))]
         life = _draw_life(tape, end, script)
-        early = CLOSES_EARLY if script.workloads is None else 0.0
-        Session(
-            world, workload, script.plan(tape), end=end, lives=life, schedule=make_schedule(), closes_early=early
+        schedule = make_schedule()
+        script.session(
+            world, workload, script.plan(tape), end=end, lives=life, schedule=schedule, closes_early=early
         ).run()
         world.log = None
+
+
+def _draw_workloads(world: World, profile: Profile) -> Iterator[Workload]:
+    """One for each session, drawn when its turn has come. As a rule the same users come back."""
+    tape, target = world.tape, world.target
+    habits = None
+    for number in range(1 + tape.draw("sessions", SESSIONS_MAX)):
+        if habits is None or tape.draw("other users", 2):
+            habits = Habits(tape, profile, size=target.size, block_size=target.block_size)
+        yield habits.workload(number)
 
 
 def _draw_life(tape: Tape, end: str, script: Script) -> int | None:

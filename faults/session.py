@@ -1,8 +1,8 @@
 """One session: a disk is opened on a simulated storage, used by a few clients, and comes to an end.
 
 It ends by a close (in the middle of the requests, if the tape says so), by ``kill -9``, or by a power
-loss after so many I/Os. Then somebody else's reader reads what is left, and the oracle judges every
-sector of it.
+loss after so many I/Os, of the close too. Then somebody else's reader reads what is left, and the oracle
+judges every sector of it.
 
 Rule 1: the first broken promise is the one that is reported, whatever else happens to the run.
 Rule 2: after a close nothing is under way, and nothing begins any more.
@@ -26,9 +26,16 @@ from faults.world import World
 
 __all__ = ["Session"]
 
+CLOSE_IOS = 12
+"""More than the I/Os of a usual close."""
+
 
 class Session:
     """From one open to the end that the tape has drawn."""
+
+    Loop = SimLoop
+    Storage = SimStorage
+    Users = Clients
 
     def __init__(
         self,
@@ -45,8 +52,8 @@ class Session:
         self.workload = workload
         self.plan = plan
         self.end = end
-        self.loop = SimLoop(world.tape, schedule)
-        self.storage = SimStorage(
+        self.loop = self.Loop(world.tape, schedule)
+        self.storage = self.Storage(
             world.device,
             self.loop,
             world.tape,
@@ -60,10 +67,13 @@ class Session:
             on_lost=world.oracle.fail_flush,
             on_told=world.oracle.tell_of_flush,
         )
-        self.clients = Clients(world, self.loop, plan)
+        self.clients = self.Users(world, self.loop, plan)
         self._issued = 0
         """How many I/Os there had been when close returned."""
-        self._closes_early = end == "close" and world.target.drains and world.tape.chance("close.early", closes_early)
+        closing = 0 if end == "close" else world.tape.draw("closes", 3)
+        self._closes = end == "close" or closing > 0
+        self._dies_closing = closing == 2
+        self._closes_early = self._closes and world.target.drains and world.tape.chance("close.early", closes_early)
 
     def run(self) -> None:
         """To the end, and what is left is judged. Raises Violation."""
@@ -104,7 +114,7 @@ class Session:
         for client in clients:
             await client
         self._look_for_leaks(disk)
-        if self.end != "close":
+        if not self._closes:
             return False
         await self._read_back(disk)
         return await self._close(disk)
@@ -136,6 +146,8 @@ class Session:
     async def _close(self, disk: Disk) -> bool:
         self.clients.is_closing = True
         self.world.trace.add("closing", self.world.target.name)
+        if self._dies_closing:
+            self.storage.lives = self.world.tape.draw("life.closing", CLOSE_IOS)
         try:
             await disk.close()
         except Exception as error:

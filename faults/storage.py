@@ -78,7 +78,8 @@ class SimStorage:
         self._plan = plan
         self._trace = trace
         self._region = region
-        self._lives = lives
+        self.lives = lives
+        """How many I/Os still end before the power is lost."""
         self._cached = cached
         self._recalls = recalls
         self._log = log
@@ -228,10 +229,10 @@ class SimStorage:
             raise
 
     def _spend_life(self) -> None:
-        if self._lives is not None:
-            if self._lives <= 0:
+        if self.lives is not None:
+            if self.lives <= 0:
                 raise PowerLost
-            self._lives -= 1
+            self.lives -= 1
 
     def _end(self, operation: Operation) -> int:
         self.device.end(operation)

@@ -25,8 +25,8 @@ __all__ = ["FOLDER", "HINTS", "refind", "replay", "shows"]
 
 FOLDER = Path(__file__).parent / "variants" / "witnesses"
 
-_ONLY_BMAP_WRITES = {"storm": (2,), "storm.only": (5,)}
-_ONLY_FLUSHES = {"storm": (2,), "storm.only": (0,)}
+_ONLY_BMAP_WRITES = {"storm": (1,), "storm.only": (4,)}
+_ONLY_FLUSHES = {"storm": (1,), "storm.only": (0,)}
 """What ``plan.Storm`` draws first."""
 
 HINTS: dict[str, Mapping[str, tuple[int, ...]]] = {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from faults.tape import Generator, Tape
 
-__all__ = ["Profile", "Request", "Workload", "draw_workload", "payload"]
+__all__ = ["Habits", "Profile", "Request", "Workload", "payload"]
 
 SECTOR = 512
 RAGGED_MAX = 4
@@ -58,31 +58,21 @@ Workload = list[list[Request]]
 """For each client its requests, one after the other."""
 
 
-def draw_workload(tape: Tape, profile: Profile, *, size: int, block_size: int, session: int) -> Workload:
-    """A workload for a disk of ``size`` bytes in blocks of ``block_size``.
-
-    Swarm-weighted: a run draws which kinds it uses at all, whether all of them equally often, and how narrow
-    the place is where its requests meet (one block, a few neighbours, the whole disk).
-    """
-    drawing = _Drawing(tape, profile, size, block_size)
-    workload = []
-    for client in range(1 + tape.draw("clients", profile.clients)):
-        count = 1 + tape.draw("requests", profile.requests)
-        names = [f"{_letters(client)}{session * profile.requests + number}" for number in range(count)]
-        workload.append([drawing.request(name) for name in names])
-    return workload
-
-
 def _letters(client: int) -> str:
     """A to Z, then AA, AB: payloads are told apart by the names of their writes."""
     return ("" if client < 26 else _letters(client // 26 - 1)) + chr(ord("A") + client % 26)
 
 
-class _Drawing:
-    """What a run draws once, for all its requests."""
+class Habits:
+    """What the users of a disk of ``size`` bytes, in blocks of ``block_size``, have in common.
 
-    def __init__(self, tape: Tape, profile: Profile, size: int, block_size: int) -> None:
+    Swarm-weighted: drawn once are which kinds of request they send at all, whether all of them equally
+    often, and how narrow the place is where they meet (one block, a few neighbours, the whole disk).
+    """
+
+    def __init__(self, tape: Tape, profile: Profile, *, size: int, block_size: int) -> None:
         self._tape = tape
+        self._profile = profile
         kinds = [kind for kind, weight in zip(KINDS, profile.weights, strict=True) if weight]
         self._kinds = [kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 3)]
         is_even = tape.draw("even", 2)
@@ -90,10 +80,22 @@ class _Drawing:
         blocks = (1, 2, 4, max(1, size // block_size))[tape.draw("spread", 4)]
         self._span = min(blocks * block_size, size)
         self._cancels = tape.draw("cancels", 3)
-        self._ragged_left = RAGGED_MAX if profile.unaligned and tape.draw("unaligned", 2) else 0
+        self._is_ragged = profile.unaligned and bool(tape.draw("unaligned", 2))
+        self._ragged_left = 0
         self._block_size = block_size
 
-    def request(self, name: str) -> Request:
+    def workload(self, session: int) -> Workload:
+        """What they do in this session, counted from 0."""
+        tape, most = self._tape, self._profile.requests
+        self._ragged_left = RAGGED_MAX if self._is_ragged else 0
+        workload = []
+        for client in range(1 + tape.draw("clients", self._profile.clients)):
+            count = 1 + tape.draw("requests", most)
+            names = [f"{_letters(client)}{session * most + number}" for number in range(count)]
+            workload.append([self._request(name) for name in names])
+        return workload
+
+    def _request(self, name: str) -> Request:
         tape = self._tape
         kind = self._kinds[tape.draw("kind", len(self._kinds), self._weighted)]
         if kind == "flush":

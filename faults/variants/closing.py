@@ -1,14 +1,40 @@
 """Broken ends of a session: a close that does not wait, or says what is not so yet."""
 
 from contextlib import suppress
+from typing import Any
 
 from aiovdi.driver.disk import Disk
+from aiovdi.driver.lifecycle import Lifecycle
 from aiovdi.driver.session import Session
 from aiovdi.driver.slots import Slots
 from aiovdi.errors import StorageError
 from faults.variants.parts import WithSession, WithSlots
 
-__all__ = ["CloseOverDoubt", "CloseRacesPrologue", "CloseRacesWindow", "CutBeforeFlush", "NothingIsClosed"]
+__all__ = [
+    "CloseDoesNotWait",
+    "CloseOverDoubt",
+    "CloseRacesPrologue",
+    "CloseRacesWindow",
+    "CutBeforeFlush",
+    "NothingIsClosed",
+]
+
+
+class CloseDoesNotWait(Disk):
+    """The closing steps begin while a write is in flight.
+
+    It is acknowledged after the flush that should have covered it, or lands when the image is somebody else's.
+    Breaks: only a disk without requests under way is taken apart.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lifecycle.__class__ = _NeverWaits
+
+
+class _NeverWaits(Lifecycle):
+    async def idle(self) -> None:
+        return
 
 
 class CloseRacesPrologue(WithSession):

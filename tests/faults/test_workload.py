@@ -6,13 +6,13 @@ import pytest
 
 from faults.oracle import PARTIAL_WRITES_MAX
 from faults.tape import ExploringTape, ReplayTape, Tape
-from faults.workload import KINDS, RAGGED_MAX, SECTOR, Profile, Request, Workload, draw_workload, payload
+from faults.workload import KINDS, RAGGED_MAX, SECTOR, Habits, Profile, Request, Workload, payload
 
 SIZE, BLOCK = 12 * 4096, 4096
 
 
 def drawn(tape: Tape, profile: Profile = Profile(), session: int = 0) -> Workload:  # noqa: B008
-    return draw_workload(tape, profile, size=SIZE, block_size=BLOCK, session=session)
+    return Habits(tape, profile, size=SIZE, block_size=BLOCK).workload(session)
 
 
 def requests(seed: int, profile: Profile = Profile()) -> list[Request]:  # noqa: B008
