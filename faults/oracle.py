@@ -240,6 +240,11 @@ class Oracle:
             future._settled |= {sector: self._visible(sector) for sector in self._by_sector}
         return future
 
+    @property
+    def settled(self) -> dict[int, frozenset[bytes]]:
+        """What each sector may hold where nothing is under way; one that is missing holds zeros."""
+        return {sector: frozenset(values) for sector, values in self._settled.items()}
+
     def trust(self) -> None:
         """A session that changed something has closed: it had dropped what the host gave up, and read again."""
         self._gave_up = False

@@ -210,7 +210,7 @@ class Storm:
         """The kind of the I/O that fails, and how many of them are left until it comes."""
         weather = tape.draw("storm", 4)
         if weather == 1:
-            self._stroke = _ALONE[tape.draw("storm.only", len(_ALONE))], 1 + tape.draw("storm.nth", _STROKES)
+            self._stroke = _ALONE[tape.draw("storm.only", len(_ALONE))], 1 + tape.draw("fail.nth", _STROKES)
         elif weather == 2:
             only = _ALONE[tape.draw("storm.only", len(_ALONE))]
             self._rates = {only: _RATES[1 + tape.draw("storm.rate", len(_RATES) - 1)]}

@@ -98,7 +98,7 @@ def _draw_workloads(world: World, profile: Profile) -> Iterator[Workload]:
     tape, target = world.tape, world.target
     habits = None
     for number in range(1 + tape.draw("sessions", SESSIONS_MAX)):
-        if habits is None or tape.draw("other users", 2):
+        if tape.draw("other users", 2) or habits is None:
             habits = Habits(tape, profile, size=target.size, block_size=target.block_size)
         yield habits.workload(number)
 
