@@ -287,3 +287,51 @@ class Answer:
             assert self.asked.kind != READ or len(data) == self.asked.length, "cover the entire region"
             assert self.asked.kind != STATUS or self.extents.keys() == self.contexts
         return Told(self.error, data if self.asked.kind == READ and not self.error else None, self.extents)
+
+
+# What a client sent, read by the judge
+
+
+class Sent(NamedTuple):
+    """A request with its payload, or with what of it was sent before the end."""
+
+    asked: Asked
+    payload: bytes
+
+
+def read_requests(raw: bytes, *, extended: bool) -> list[Sent]:
+    """The requests up to a DISC, another magic, a payload over 32 MiB, or the end of the bytes."""
+    sent = []
+    size = 32 if extended else 28
+    while len(raw) >= size:
+        head = Bytes(raw[:size])
+        magic, flags, kind, cookie, offset = (head.number(width) for width in (4, 2, 2, 8, 8))
+        length = head.number(8 if extended else 4)
+        has_payload = bool(flags & PAYLOAD_LEN) if extended else kind == WRITE
+        if magic != (0x21E41C71 if extended else 0x25609513) or kind == DISC or (has_payload and length > 1 << 25):
+            break
+        payload = raw[size : size + length] if has_payload else b""
+        sent.append(Sent(Asked(kind, flags, cookie, offset, length), payload))
+        raw = raw[size + len(payload) :]
+    return sent
+
+
+def must_fail(asked: Asked, *, size: int, offers: int, extended: bool, contexts: bool, minimum: int = 1) -> bool:
+    """Whether the specification wants an error, for an export with these transmission flags."""
+    known = {READ: DF, WRITE: 0, FLUSH: 0, TRIM: 0, CACHE: 0, ZEROES: NO_HOLE | FAST_ZERO, STATUS: REQ_ONE}
+    offered_by = {FLUSH: 1 << 2, TRIM: 1 << 5, ZEROES: 1 << 6, CACHE: 1 << 10}
+    flag_offered_by = {FUA: 1 << 3, DF: 1 << 7, FAST_ZERO: 1 << 11}
+    if asked.kind not in known or (asked.kind in offered_by and not offers & offered_by[asked.kind]):
+        return True
+    if asked.kind == STATUS and (not contexts or not asked.length):
+        return True
+    payload_flag = PAYLOAD_LEN if extended and asked.kind == WRITE else 0
+    if asked.flags & PAYLOAD_LEN != payload_flag or asked.flags & ~(known[asked.kind] | FUA | PAYLOAD_LEN):
+        return True
+    if any(asked.flags & flag and not offers & offer for flag, offer in flag_offered_by.items()):
+        return True
+    if asked.kind == FLUSH:
+        return bool(asked.offset or asked.length)
+    is_change = asked.kind in (WRITE, TRIM, ZEROES)
+    is_inside = asked.offset + asked.length <= size and not asked.offset % minimum and not asked.length % minimum
+    return not is_inside or bool(is_change and offers & 2)

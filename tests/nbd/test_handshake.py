@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiovdi.nbd.handshake import OPTION_BYTES_MAX, OPTIONS_MAX, SKIPPED_BYTES_MAX, ServerHandshake
-from aiovdi.nbd.terms import BadPeer, ExportInfo, Negotiated
+from aiovdi.nbd.terms import BadPeer, ExportInfo, Negotiated, StartTLS
 from tests.nbd import spec
 from tests.nbd.spec import client_flags, go, meta, option
 
@@ -83,3 +83,10 @@ def test_a_client_that_haggles_without_end_is_sent_away() -> None:
         handshake.take_output()
     (event,) = handshake.receive(option(spec.LIST))
     assert isinstance(event, BadPeer)
+
+
+def test_a_single_byte_of_plain_text_after_starttls_ends_the_session() -> None:
+    handshake = ServerHandshake(EXPORTS, tls="allow")
+    started, ended = handshake.receive(client_flags() + option(spec.STARTTLS) + b"I")
+    assert started == StartTLS()
+    assert isinstance(ended, BadPeer)
