@@ -2,18 +2,20 @@
 
 import asyncio
 import gc
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from faults.oracle import Violation
 from faults.plan import NoFaults, Plan, Rules, parse_rule
-from faults.session import Session, World
+from faults.session import Session
 from faults.storage import SimStorage
-from faults.tape import ExploringTape, ReplayTape, Tape
+from faults.tape import Draw, ExploringTape, ReplayTape, Tape
 from faults.target import Disk
 from faults.vdi import VDI
 from faults.workload import Request, Workload
+from faults.world import World
 
 WRITE = Request("A0", "write", 0, 512)
 READ = Request("A1", "read", 0, 512)
@@ -204,6 +206,76 @@ def test_after_a_power_loss_everything_that_is_left_is_durable() -> None:
     world = hold(VDI(blocks=2), [WRITE], end="power")
     assert not world.device.versions
     assert not world.device.in_flight
+
+
+class LeavesAnIO(Wrapped):
+    """Its close does not wait for the last flush."""
+
+    async def close(self) -> None:
+        await self.below.close()
+        self.last = asyncio.ensure_future(self.below._storage.flush())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+
+class WakesUpLate(Wrapped):
+    """It has a timer that close forgets, and that writes."""
+
+    async def close(self) -> None:
+        await self.below.close()
+        loop = asyncio.get_running_loop()
+        loop.call_later(5, lambda: loop.create_task(self.below._storage.pwrite_some(memoryview(b"x"), 0)))
+
+
+class WaitsForEver(Wrapped):
+    """A task of its own is never told that all is over."""
+
+    async def close(self) -> None:
+        await self.below.close()
+        self.worker = asyncio.ensure_future(asyncio.Event().wait())
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "clients", "expected"),
+    [(LeavesAnIO, [READ], "late"), (WakesUpLate, [READ], "late"), (WaitsForEver, [READ], "leak")],
+)
+def test_nothing_comes_after_a_close(wrapper: type[Wrapped], clients: list[Request], expected: str) -> None:
+    found = set()
+    for seed in range(20):
+        world = World(Altered(wrapper), ExploringTape(seed))
+        with suppress(Violation):
+            Session(world, [clients], NoFaults(), end="close").run()
+        found.add(world.outcome.kind)
+    assert expected in found
+
+
+def test_a_close_amid_requests_lets_some_finish_and_refuses_the_rest() -> None:
+    seen = set()
+    for seed in range(40):
+        world = World(VDI(blocks=2), ExploringTape(seed))
+        Session(world, [[WRITE, READ, FLUSH], [READ]], NoFaults(), end="close", closes_early=1.0).run()
+        seen |= {(event.what, event.detail) for event in world.trace.events if event.what in ("return", "raise")}
+    assert ("raise", "ImageClosed") in seen
+    assert any(what == "return" for what, _ in seen)
+
+
+def test_the_end_may_come_in_the_middle_of_a_close() -> None:
+    ends = set()
+    for seed in range(80):
+        events = [
+            event.what for event in hold(VDI(blocks=2), [WRITE], end="power", tape=ExploringTape(seed)).trace.events
+        ]
+        ends.add(("closing" in events, "close" in events))
+    assert ends == {(False, False), (True, False), (True, True)}
+
+
+def test_what_a_living_host_has_given_up_nobody_writes_any_more() -> None:
+    """The only flush fails, and its pages are marked clean: readers see them, and no later flush saves them."""
+    plan = Rules([parse_rule("event=flush nth=2 pages=clean_new")])
+    world = World(VDI(blocks=2), ReplayTape([Draw("lost", 2, 1)] * 9))
+    Session(world, [[WRITE, FLUSH]], plan, end="kill").run()
+    assert world.device.read(0, world.device.length) != world.device.stable()
+    assert not world.device.versions
 
 
 def test_a_session_leaves_no_task_behind() -> None:

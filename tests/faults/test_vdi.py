@@ -7,6 +7,7 @@ import pytest
 import aiovdi
 from aiovdi.format.header import parse
 from aiovdi.storage.memory import MemoryStorage
+from faults.tape import ExploringTape, ReplayTape
 from faults.vdi import VDI
 
 
@@ -36,6 +37,20 @@ def test_what_aiovdi_wrote_is_found_by_the_second_reader() -> None:
     buffer = bytearray(content)
     storage.pread_now(buffer, 0)
     assert VDI().read_image(bytes(buffer))[4990:5010] == b"\0" * 10 + b"hello" + b"\0" * 5
+
+
+@pytest.mark.parametrize("target", [VDI(past=True), VDI(grows=False), VDI(blocks=160, block_size=512, past=True)])
+def test_an_image_with_a_past_reads_as_zeros_too(target: VDI) -> None:
+    assert target.read_image(target.blank()) == bytes(target.size)
+    assert b"\xee" * 512 in target.blank()
+
+
+def test_a_run_chooses_among_shapes_and_the_benign_choice_is_the_target_itself() -> None:
+    target = VDI()
+    shapes = {target.shaped(ExploringTape(seed)) for seed in range(60)}
+    assert target.shaped(ReplayTape([])) is target
+    assert {(shape.block_size, shape.grows) for shape in shapes} == {(4096, True), (512, True), (4096, False)}
+    assert VDI(shapes=False).shaped(ExploringTape(3)).block_size == 4096
 
 
 def test_every_offset_lies_in_a_region() -> None:
