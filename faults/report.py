@@ -3,12 +3,15 @@
 The timeline is in the manner of the 2011 report: a letter for each client, its steps numbered (A1, A2,
 B1), in the order in which they happened; what happens to the machine stands for itself. What becomes of
 one request, as long as nobody comes between, is one line. Ten lines at most; ``verbose`` gives every step its own.
+A target that re-creates somebody's report marks its steps (``faults.marks``): then the report's letter stands
+before each, as in ``A3 [O4]``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faults.explain import Difference, Point
+from faults.marks import Mark
 from faults.plan import IO
 from faults.run import Outcome
 from faults.shrink import Shrunk, measure
@@ -35,35 +38,72 @@ class Step:
     """Its index in the trace."""
     is_minor: bool = False
     """It can be left out where room is short."""
+    letter: str = ""
+    """What somebody's report of this bug calls the step."""
 
     @property
     def label(self) -> str:
         return f"{self.who}{self.number}" if self.who else "·"
 
+    @property
+    def told(self) -> str:
+        """The text, with the report's letter before it."""
+        return f"[{self.letter}] {self.text}" if self.letter else self.text
+
     def __str__(self) -> str:
-        return f"{self.label} {self.text}"
+        return f"{self.label} {self.told}"
 
 
 def timeline(outcome: Outcome) -> list[Step]:
     """The steps of a run."""
-    steps: list[Step] = []
-    counts: dict[str, int] = {}
-    owner: dict[object, str] = {}
+    telling = _Telling()
     events = outcome.trace.events
     at = 0
     while at < len(events):
-        event = events[at]
-        if event.what == "issue":
-            owner[event.subject] = event.by
-        who = _client(event.by or owner.get(event.subject, ""))
         following = events[at + 1] if at + 1 < len(events) else None
+        at += telling.take(at, events[at], following)
+    return telling.steps
+
+
+class _Telling:
+    """From events to steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._counts: dict[str, int] = {}
+        self._owners: dict[object, str] = {}
+        self._letters: dict[tuple[str, str], str] = {}
+        """For events that are yet to come, by client and kind."""
+
+    def take(self, at: int, event: Event, following: Event | None) -> int:
+        """The event at this place, and perhaps the one that follows. Returns how many were told."""
+        if isinstance(event.subject, Mark):
+            self._mark(at, event.subject, _client(event.by))
+            return 1
+        if event.what == "issue":
+            self._owners[event.subject] = event.by
+        who = _client(event.by or self._owners.get(event.subject, ""))
         ends_at_once = event.what == "issue" and following is not None and following.subject is event.subject
-        told = _tell(event, following if ends_at_once else None)
-        counts[who] = counts.get(who, 0) + 1
-        is_minor = _is_minor(event, following if ends_at_once else None, who)
-        steps.append(Step(who, counts[who], told, at, is_minor))
-        at += 2 if ends_at_once else 1
-    return steps
+        ending = following if ends_at_once else None
+        letter = self._letters.pop((who, event.what), "")
+        self._add(who, _tell(event, ending), at, is_minor=not letter and _is_minor(event, ending, who), letter=letter)
+        return 2 if ends_at_once else 1
+
+    def _add(self, who: str, text: str, at: int, *, is_minor: bool = False, letter: str = "") -> None:
+        self._counts[who] = self._counts.get(who, 0) + 1
+        self.steps.append(Step(who, self._counts[who], text, at, is_minor, letter))
+
+    def _mark(self, at: int, mark: Mark, who: str) -> None:
+        if mark.text:
+            self._add(who, mark.text, at, letter=mark.letter)
+        elif mark.of and mark.of != "submit":
+            self._letters["" if mark.of == "power" else who, mark.of] = mark.letter
+        else:
+            past = [n for n, step in enumerate(self.steps) if step.who == who]
+            asked = [n for n in past if self.steps[n].text.startswith(ASKS)]
+            named = (asked if mark.of else past)[-1]
+            letters = " ".join(filter(None, (self.steps[named].letter, mark.letter)))
+            self.steps[named] = replace(self.steps[named], is_minor=False, letter=letters)
 
 
 def condense(steps: Sequence[Step], lines_max: int) -> list[str]:
@@ -129,10 +169,10 @@ def _packed(lines: Sequence[str]) -> list[str]:
 def _line(group: Sequence[Step]) -> str:
     first, last = group[0], group[-1]
     label = first.label if len(group) == 1 or not first.who else f"{first.label}–{last.label}"
-    line = f"{label} {'; '.join(step.text for step in group)}"
+    line = f"{label} {'; '.join(step.told for step in group)}"
     if len(line) <= WIDTH_MAX:
         return line
-    return f"{label} {'; '.join(step.text for step in group if not step.is_minor)}"
+    return f"{label} {'; '.join(step.told for step in group if not step.is_minor)}"
 
 
 def _tell(event: Event, ending: Event | None) -> str:

@@ -2,16 +2,17 @@
 
 ::
 
-    step ─▶ segment in place ───────────────────────┐
-      ▲     segment in a new block (padded, whole) ─┤
-      └─────────────────────────────────────────────┘
+    step ─▶ segment in place ────────────────────────────┐
+      ▲     segment in a new block (extended, or padded) ┤
+      └──────────────────────────────────────────────────┘
     no segment left ─▶ header ─▶ flush ─▶ bmap ─▶ done
 
 Without a defect this machine keeps, under the device model: what was acknowledged survives close and
 ``kill -9``, and power loss too once it was flushed (or with FUA); a request that failed or was
-cancelled leaves each sector old or new. It does not give back slots, it writes a whole block for the
-first byte of one, and only one request allocates at a time. The flush before the bmap, the turn and the
-roll-back are the mends; 2011 had none of them.
+cancelled leaves each sector old or new. It does not give back slots, and only one request allocates at
+a time. The flush before the bmap, the turn and the roll-back are the mends; 2011 had none of them. And
+2011 wrote a new block whole, with padding; here only one whose slot may hold something is, and nobody
+gets to it meanwhile: else 1b would be mixed up with another bug, which QEMU's f0ab6f1096 mended in 2015.
 
 Each defect of ``DEFECTS`` is switched on alone. A simulated I/O fails when it ends and never when it is
 submitted; ENOSPC stands for the refusal here.
@@ -28,6 +29,7 @@ from aiovdi.errors import StorageError
 from aiovdi.format.header import Header
 from aiovdi.storage import base
 from aiovdi.units import Segment
+from faults.machine2011.letters import Letters
 from faults.machine2011.request import Acb, Requests, Ret, failure, settled
 
 __all__ = ["DEFECTS", "Machine"]
@@ -50,13 +52,15 @@ class Machine(Requests):
     """The disk in an image whose header and map were read. Offsets and lengths are in bytes."""
 
     def __init__(self, storage: Any, header: Header, raw: bytes, bmap: list[int], defect: str | None) -> None:
-        super().__init__(header.block_size, defect)
+        super().__init__(header.block_size, defect, Letters(storage, defect))
         self._storage = storage
         self._header = header
         self._raw = bytearray(raw)
         self.bmap = bmap
         self._spent: set[int] = set()
         """Slots that a failed bmap write may have given away."""
+        self._unsaved: set[int] = set()
+        """Blocks whose entry only memory has."""
         self._turn: Acb | None = None
         self._waiting: deque[Acb] = deque()
         self._flushing = asyncio.Lock()
@@ -87,9 +91,13 @@ class Machine(Requests):
     async def flush(self) -> None:
         """Make what was acknowledged durable. Raises StorageError; after that only reading goes on."""
         self._refuse_if_failed()
+        self._letters.take("asks flush" if self._unsaved else "")
         task = asyncio.ensure_future(self._flush())
         await settled(task)
         task.result()
+        if self._unsaved:
+            self._letters.take("flushed")
+            self._letters.take("crash")
 
     async def close(self) -> None:
         """Raises StorageError."""
@@ -115,7 +123,7 @@ class Machine(Requests):
 
     def _read_segment(self, acb: Acb, segment: Segment) -> None:
         slot = self.bmap[segment.block]
-        if slot == FREE or (self._turn is not None and segment.block in self._turn.blocks):
+        if slot == FREE or self._is_hidden(segment.block):
             self._step(acb, 0)
             return
         part = memoryview(acb.buf)[segment.at : segment.at + segment.length]
@@ -132,14 +140,22 @@ class Machine(Requests):
             self._turn = acb
             self._write_new(acb, segment, part)
         else:
+            if segment.block in self._unsaved and self._turn is not acb:
+                acb.trusts = True
+                self._letters.take("asks again")
+                self._letters.take("in place")
             offset = self._offset(self.bmap[segment.block]) + segment.start
-            self._submit(acb, base.write_full(self._storage, part, offset), self._step)
+            self._submit(acb, base.write_full(self._storage, part, offset), self._data_written)
 
     def _may_go_on(self, acb: Acb, block: int, *, is_new: bool) -> bool:
         """One request allocates at a time; who needs what it allocates waits until the storage has it."""
-        if self._turn is None or self._turn is acb:
-            return True
-        return not is_new and (self._defect == "1b" or block not in self._turn.blocks)
+        return self._turn in (None, acb) or (not is_new and not self._is_hidden(block))
+
+    def _is_hidden(self, block: int) -> bool:
+        """Whether the entry is for nobody but the request that allocates."""
+        if self._turn is None or block not in self._turn.blocks:
+            return False
+        return self._defect != "1b" or self._turn.is_padding
 
     def _write_new(self, acb: Acb, segment: Segment, part: memoryview) -> None:
         taken = {*self.bmap, *self._spent}
@@ -148,12 +164,35 @@ class Machine(Requests):
             self._finish(acb, -errno.ENOSPC)
             return
         self.bmap[segment.block] = slot
+        self._unsaved.add(segment.block)
+        self._letters.take("asks")
+        self._letters.take("entry set", f"sets entry {segment.block} in memory")
         acb.blocks.append(segment.block)
         if acb.block_buffer is None:
             self.buffers += 1
         acb.block_buffer = bytearray(self._header.block_size)
         acb.block_buffer[segment.start : segment.start + segment.length] = part
-        self._submit(acb, base.write_full(self._storage, memoryview(acb.block_buffer), self._offset(slot)), self._step)
+        self._write_block(acb, segment, self._offset(slot))
+
+    def _write_block(self, acb: Acb, segment: Segment, offset: int) -> None:
+        """Past the end of the file all is zeros; elsewhere a write that failed or was lost may have left bytes."""
+        whole = memoryview(acb.block_buffer or b"")
+        acb.is_padding = self._storage.size > offset
+
+        def write(acb: Acb) -> None:
+            part = whole if acb.is_padding else whole[segment.start : segment.start + segment.length]
+            self._letters.take("data")
+            at = offset if acb.is_padding else offset + segment.start
+            self._submit(acb, base.write_full(self._storage, part, at), self._data_written)
+
+        if acb.is_padding:
+            write(acb)
+        else:
+            self._submit(acb, base.resize(self._storage, offset + len(whole)), self._then(write))
+
+    def _data_written(self, acb: Acb, ret: Ret) -> None:
+        self._letters.take("data failed" if ret and acb.blocks else "written" if acb.trusts and not ret else "")
+        self._step(acb, ret)
 
     def _end_data(self, acb: Acb) -> None:
         if acb.blocks:
@@ -188,6 +227,7 @@ class Machine(Requests):
         if ret:
             self._finish(acb, ret)
             return
+        self._unsaved.difference_update(acb.blocks)
         acb.blocks = []
         self._leave(acb)
         self._end_data(acb)
@@ -198,10 +238,16 @@ class Machine(Requests):
         if self._defect != "1a":
             for block in acb.blocks:
                 self.bmap[block] = FREE
+            self._unsaved.difference_update(acb.blocks)
         acb.blocks = []
+
+    def _finish(self, acb: Acb, ret: Ret) -> None:
+        self._letters.take("told an error" if ret and acb.blocks else "told" if acb.trusts and not ret else "")
+        super()._finish(acb, ret)
 
     def _recalled(self, acb: Acb, then: Callable[[Acb, Ret], None], ret: Ret) -> None:
         if then == self._bmap_written and not ret:
+            self._unsaved.difference_update(acb.blocks)
             acb.blocks = []  # the entries are there, whoever wanted them
 
     def _leave(self, acb: Acb) -> None:

@@ -10,6 +10,7 @@ refused submission returns); those of the first are in the states.
 """
 
 import asyncio
+import contextvars
 import errno
 import os
 from collections import deque
@@ -19,6 +20,7 @@ from typing import Any
 
 from aiovdi.errors import StorageError
 from aiovdi.units import Segment, segments
+from faults.machine2011.letters import Letters
 
 __all__ = ["Acb", "Requests", "Ret", "failure", "settled"]
 
@@ -46,14 +48,21 @@ class Acb:
     """Allocated by this request, and not on the storage yet."""
     is_doubtful: bool = False
     """The bmap write was issued."""
+    is_padding: bool = False
+    """It is writing a whole block, over whatever the slot holds."""
+    trusts: bool = False
+    """It has used an entry that is not on the storage."""
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    """Of whoever asked: what is done for the request is done on that one's behalf, whoever wakes it."""
     done: "asyncio.Future[Ret] | None" = None
 
 
 class Requests:
     """Requests from their setup to their release. What they do is for a subclass to say."""
 
-    def __init__(self, block_size: int, defect: str | None) -> None:
+    def __init__(self, block_size: int, defect: str | None, letters: Letters) -> None:
         self._block_size = block_size
+        self._letters = letters
         self._defect = defect
         self._pool: list[Acb] = []
         self.buffers = 0
@@ -97,6 +106,8 @@ class Requests:
     def _setup(self, buffer: bytearray, offset: int, *, is_write: bool, fua: bool) -> Acb:
         acb = self._pool.pop() if self._pool else Acb()
         acb.is_write, acb.fua, acb.is_doubtful = is_write, fua, False
+        acb.is_padding = acb.trusts = False
+        acb.context = contextvars.copy_context()
         acb.left = deque(segments(offset=offset, length=len(buffer), block_size=self._block_size))
         acb.blocks = []
         acb.orig_buf, acb.buf, acb.block_buffer = buffer, buffer, None
@@ -108,13 +119,14 @@ class Requests:
 
     def _schedule_bh(self, acb: Acb) -> bool:
         if acb.bh is not None:
+            self._letters.take("stale")
             return False
 
         async def bottom_half() -> None:
             acb.bh = None
             self._step(acb, 0)
 
-        acb.bh = _start(bottom_half())
+        acb.bh = _start(bottom_half(), acb.context)
         return True
 
     def _finish(self, acb: Acb, ret: Ret) -> None:
@@ -139,6 +151,8 @@ class Requests:
         """What was submitted cannot be recalled: wait for it, then clean up everything that hangs on the request."""
         if acb.bh is not None and self._defect != "3b":
             acb.bh.cancel()
+        elif acb.bh is not None:
+            self._letters.take("bottom half left")
         try:
             if acb.hd is not None:
                 acb.is_recalled = True
@@ -149,6 +163,7 @@ class Requests:
     def _clean_up(self, acb: Acb) -> None:
         self._undo(acb)
         if self._defect == "3a":
+            self._letters.take("buffers left")
             acb.orig_buf = acb.block_buffer = None
         self._release(acb)
 
@@ -161,12 +176,13 @@ class Requests:
             if acb.is_recalled:
                 self._recalled(acb, then, ret)
             elif ret == -errno.ENOSPC and self._defect == "2":
+                self._letters.take("no error code")
                 self._finish(acb, 0)  # 2011: no "ret = -EIO" on the way to "done"
             else:
                 then(acb, ret)
 
         acb.is_recalled = False
-        acb.hd = _start(run())
+        acb.hd = _start(run(), acb.context)
 
     def _then(self, state: Callable[[Acb], None]) -> Callable[[Acb, Ret], None]:
         """Go on to ``state``, or finish with the error."""
@@ -193,9 +209,9 @@ async def _ret(io: Awaitable[Any]) -> Ret:
     return 0
 
 
-def _start(work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+def _start(work: Coroutine[Any, Any, None], context: contextvars.Context) -> "asyncio.Task[None]":
     """A callback of the machine. What goes wrong in one concerns everybody, so the loop is told."""
-    task = asyncio.create_task(work)
+    task = asyncio.create_task(work, context=context)
     task.add_done_callback(_tell)
     return task
 

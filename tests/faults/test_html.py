@@ -33,7 +33,7 @@ def cells(text: str) -> list[list[tuple[str, str]]]:
 def test_every_step_stands_in_the_column_of_its_client(broken: ModuleType, tmp_path: Path) -> None:
     rows = cells(page(finding_of("MergesInMemory", tmp_path), "again"))
     assert all(sum(bool(text) for _, text in row) == 1 for row in rows)
-    assert rows[1][0][1] == "A1asks: write 512 at 512"
+    assert rows[1][0][1] == "A1asks: write 512 at 0"
     assert any(row[1][1].startswith("B1asks") for row in rows)
 
 
