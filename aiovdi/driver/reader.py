@@ -141,6 +141,25 @@ class Reader:
             await self._read(view, offset)
         return length
 
+    def pread_now(self, buffer: memoryview, offset: int) -> bool:
+        """Fill ``buffer``, a view of bytes, if the page cache has all of it; else False, and ``preadinto`` will tell.
+
+        For a caller that turns the event loop itself and bounds what it reads in one turn: no credit is
+        asked for here, so nothing yields. Never raises. Also False for zeros, for what lies in more than
+        one block, and on a closed disk.
+        """
+        length = len(buffer)
+        block = offset >> self._block_bits
+        cell = block + self._cells_before
+        page = self._pages.get(cell >> CELL_BITS)
+        if page is None or not length or (offset + length - 1) >> self._block_bits != block:
+            return False
+        slot = page[cell & CELL_MASK]
+        if slot >= ZERO or offset + length > self._size:
+            return False
+        at = self._data_offset + slot * self._slot_stride + (offset & self._block_mask)
+        return self._pread_now(buffer, at) == length
+
     async def extents(self, length: int | None = None, offset: int = 0) -> AsyncIterator[Extent]:
         """What the range consists of, in order, neighbours of one kind merged. The default is the whole disk.
 
@@ -202,19 +221,12 @@ class Reader:
         return filled(length, lambda view: self._read_inline(view, length, offset))
 
     def _read_inline(self, view: memoryview, length: int, offset: int) -> bool:
-        """Fill ``view`` without waiting, if that can be had. The state needs no check: a closing disk has no pages."""
+        """``pread_now`` for what the credit covers."""
         credit = self._credit - (length if length > CREDIT_PER_REQUEST else CREDIT_PER_REQUEST)  # noqa: FURB136
-        block = offset >> self._block_bits
-        cell = block + self._cells_before
-        page = self._pages.get(cell >> CELL_BITS)
-        if page is None or credit < 0 or (offset + length - 1) >> self._block_bits != block:
-            return False
-        slot = page[cell & CELL_MASK]
-        if slot >= ZERO or offset + length > self._size:
+        if credit < 0 or not self.pread_now(view, offset):
             return False
         self._credit = credit
-        at = self._data_offset + slot * self._slot_stride + (offset & self._block_mask)
-        return self._pread_now(view, at) == length
+        return True
 
     async def _pread(self, length: int, offset: int) -> bytes:
         whole = blank(length)

@@ -347,3 +347,42 @@ async def test_a_timeout_around_a_scan_fires() -> None:
             async with asyncio.timeout(0.01):
                 while True:
                     await disk.pread(512, 0)
+
+
+# Without waiting
+
+
+async def test_a_read_at_once_fills_the_buffer_with_what_the_page_cache_has() -> None:
+    image = permuted_image()
+    async with aiovdi.open(GatedStorage(image)) as disk:
+        expected = await disk.pread(BLOCK, 3 * BLOCK)
+        buffer = memoryview(bytearray(BLOCK))
+        assert disk.pread_now(buffer, 3 * BLOCK)
+        assert buffer == expected
+
+
+@pytest.mark.parametrize(
+    ("length", "offset"),
+    [(1, BLOCK), (2, BLOCK - 1), (0, 0), (1, 8 * BLOCK), (1, -1), (BLOCK + 1, 2 * BLOCK)],
+    ids=["zeros", "two blocks", "nothing", "past the end", "before the start", "more than a block"],
+)
+async def test_a_read_at_once_says_no_to_what_it_does_not_do_and_changes_nothing(length: int, offset: int) -> None:
+    async with aiovdi.open(GatedStorage(permuted_image())) as disk:
+        await disk.pread(1, 0)
+        buffer = memoryview(bytearray(b"\xff" * length))
+        assert not disk.pread_now(buffer, offset)
+        assert bytes(buffer) == b"\xff" * length
+
+
+async def test_a_read_at_once_says_no_where_the_map_or_the_data_is_not_in_memory() -> None:
+    async with aiovdi.open(GatedStorage(permuted_image(), cold=True)) as disk:
+        assert not disk.pread_now(memoryview(bytearray(1)), 0)
+        await disk.pread(1, 0)  # now the map is
+        assert not disk.pread_now(memoryview(bytearray(1)), 0)
+
+
+async def test_a_read_at_once_says_no_on_a_closed_disk() -> None:
+    async with aiovdi.open(GatedStorage(permuted_image())) as disk:
+        await disk.pread(1, 0)
+        assert disk.pread_now(memoryview(bytearray(1)), 0)
+    assert not disk.pread_now(memoryview(bytearray(1)), 0)
