@@ -2,6 +2,7 @@
 #
 #   make test                          all tests, with types, lint and format among them
 #   make test PYTEST='-k locking'      some of them; whatever pytest understands
+#   make guest                         file systems in virtual machines on served disks: one or two minutes
 #   make demo                          the demonstration of `aiovdi demo`
 #   make bench                         the benchmarks, beside the peers that are installed
 #   make lint                          types, lint and format alone
@@ -27,10 +28,14 @@ endef
 export NO_PYTHON
 
 .DELETE_ON_ERROR:
-.PHONY: test demo bench lint venv clean
+.PHONY: test guest demo bench lint venv clean
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest $(PYTEST)
+
+# Needs qemu-system-x86 and e2fsprogs; the kernel is downloaded, and not installed.
+guest: $(READY)
+	$(VENV)/bin/python -m pytest --guest tests/interop/test_guest.py $(PYTEST)
 
 demo: $(READY)
 	$(VENV)/bin/aiovdi demo

@@ -3,6 +3,8 @@
 Rule 1: a test may be skipped only for something that this repository cannot bring along, and says
     what that is. Under ``CI`` a missing program is a failure, since ``.ci/run`` installs them all.
 Rule 2: ``--campaign`` makes long tests longer; no test exists only there.
+Rule 3: ``--guest`` boots virtual machines, which a test run at a desk need not wait for; what it needs and
+    does not find fails.
 """
 
 import lzma
@@ -40,6 +42,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))  # --hypo
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="let the long tests run for as long as they would like to")
+    parser.addoption("--guest", action="store_true", help="also test with file systems inside virtual machines")
 
 
 @pytest.fixture(scope="session")
