@@ -186,8 +186,11 @@ def _touching(device: Device) -> dict[UnitIndex, list[tuple[Operation, int, byte
 
 def _power_contents(device: Device, unit: UnitIndex, writes: list[tuple[Operation, int, bytes]]) -> list[bytes]:
     versions = device.versions.get(unit, [])
-    bases = [device.durable.get(unit, bytes(device.unit)), *(version.content for version in versions)]
-    numbered = list(enumerate(bases))[::-1]  # the newest first
+    bases = [device.durable.get(unit, bytes(device.unit)), *[version.content for version in versions]]
+    if not writes:
+        bases.reverse()  # the newest first
+        return bases if len(bases) == 2 and bases[0] != bases[1] else _distinct(bases)
+    numbered = list(enumerate(bases))[::-1]
     overlays = []
     for operation, start, piece in writes:
         # What had ended before the write was issued cannot be missing below it.
@@ -230,6 +233,8 @@ def _distinct(values: list[T]) -> list[T]:
 def _cut(durable: dict[UnitIndex, bytes], length: int, unit: int) -> dict[UnitIndex, bytes]:
     """Nothing lies past the end."""
     edge, keep = length // unit, length % unit
+    if max(durable, default=-1) < edge:
+        return durable
     kept = {index: content for index, content in durable.items() if index < edge}
     if keep and edge in durable:
         kept[edge] = durable[edge][:keep].ljust(unit, b"\0")

@@ -12,15 +12,15 @@ Rule 3: sparse, because images are: a unit that was never written is not there a
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from faults.image import LARGE, Content, Image
 
 __all__ = ["Device", "Operation", "UnitIndex", "Version"]
 
 UnitIndex = int
 Instant = int
-
-_HOLE = bytes(1 << 20)
 
 
 class Version(NamedTuple):
@@ -82,7 +82,7 @@ class Device:
 
     def holds(self, durable: dict[UnitIndex, bytes], length: int) -> "Device":
         """A device of this kind, on which this is durable and nothing else has happened."""
-        device = replace(self, durable=durable, durable_length=length)
+        device = Device(self.unit, durable, length, self.writes_through, self.flush_lies, self.order)
         device.unreadable |= self.unreadable
         return device
 
@@ -97,32 +97,20 @@ class Device:
         units = range(offset // self.unit, -(-(offset + length) // self.unit))
         return not any(unit in units for unit in self.unreadable)
 
-    def stable(self) -> bytes:
+    def stable(self) -> Content:
         """Everything that is durable now."""
-        return self._join(self.durable, 0, self.durable_length)
+        if self.durable_length < LARGE:
+            return self._join(self.durable, 0, self.durable_length)
+        return Image.of_units(self.durable, self.unit, self.durable_length)
 
     def _join(self, units: dict[UnitIndex, bytes], offset: int, length: int) -> bytes:
         if length <= 0:
             return b""
         first, last = offset // self.unit, (offset + length - 1) // self.unit
-        if first == last:
-            start = offset - first * self.unit
-            return units.get(first, self._zeros)[start : start + length]
         start = offset - first * self.unit
-        if last - first > len(units):
-            return b"".join(self._with_holes(units, first, last + 1))[start : start + length]
+        if first == last:
+            return units.get(first, self._zeros)[start : start + length]
         return b"".join([units.get(unit, self._zeros) for unit in range(first, last + 1)])[start : start + length]
-
-    def _with_holes(self, units: dict[UnitIndex, bytes], first: UnitIndex, end: UnitIndex) -> Iterator[bytes]:
-        """The same in as few pieces as there are: most of a large image was never written."""
-        at = first
-        for unit in [*sorted(unit for unit in units if first <= unit < end), end]:
-            hole = (unit - at) * self.unit
-            yield from [_HOLE] * (hole // len(_HOLE))
-            yield _HOLE[: hole % len(_HOLE)]
-            if unit < end:
-                yield units[unit]
-            at = unit + 1
 
     # Operations
 

@@ -5,24 +5,50 @@ cbBlock at 0x178, cbBlockExtra at 0x17C, cBlocks at 0x180, cBlocksAllocated at 0
 """
 
 import struct
+from typing import NamedTuple, Protocol
 
-__all__ = ["audit_and_read"]
+__all__ = ["Found", "Readable", "audit", "audit_and_read"]
+
+
+class Readable(Protocol):
+    """What can be read as bytes can."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice, /) -> bytes: ...
+
+
+class Found(NamedTuple):
+    """Where the content of the disk is. All in bytes."""
+
+    disk_size: int
+    block_size: int
+    starts: list[int | None]
+    """For each block where it begins in the image; None: it is zeros."""
 
 
 def audit_and_read(image: bytes) -> bytes:
-    """The content of the disk in ``image``.
+    """The content of the disk in ``image``. Raises ValueError as ``audit`` does."""
+    found = audit(image)
+    zeros = memoryview(bytes(found.block_size))
+    whole = memoryview(image)
+    content = [zeros if start is None else whole[start : start + found.block_size] for start in found.starts]
+    return b"".join(content)[: found.disk_size]
+
+
+def audit(image: Readable) -> Found:
+    """Where the content of the disk is in ``image``.
 
     Raises:
         ValueError: what QEMU or VirtualBox could be hurt by: a slot with two owners, an entry outside, a
             count not above every mapped slot, a mapped slot that the file does not cover.
     """
-    if len(image) < 512 or image[64:68] != b"\x7f\x10\xda\xbe":
+    header = image[:512]
+    if len(header) < 512 or header[64:68] != b"\x7f\x10\xda\xbe":
         raise ValueError(f"no header in an image of {len(image)} bytes")
-    bmap_offset, data_offset = struct.unpack_from("<II", image, 0x154)
-    disk_size, block_size, extra, blocks, allocated = struct.unpack_from("<QIIII", image, 0x170)
-    entries = struct.unpack_from(f"<{blocks}I", image, bmap_offset)
-    zeros = memoryview(bytes(block_size))
-    content = [zeros] * blocks
+    bmap_offset, data_offset = struct.unpack_from("<II", header, 0x154)
+    disk_size, block_size, extra, blocks, allocated = struct.unpack_from("<QIIII", header, 0x170)
+    entries = struct.unpack(f"<{blocks}I", image[bmap_offset : bmap_offset + 4 * blocks])
+    starts: list[int | None] = [None] * blocks
     owner: dict[int, int] = {}
     for block, slot in enumerate(entries):
         if slot >= 0xFFFFFFFE:
@@ -39,5 +65,5 @@ def audit_and_read(image: bytes) -> bytes:
         if start + block_size > len(image):
             raise ValueError(f"block {block} in slot {slot} ends at {start + block_size}, the file at {len(image)}")
         owner[slot] = block
-        content[block] = memoryview(image)[start : start + block_size]
-    return b"".join(content)[:disk_size]
+        starts[block] = start
+    return Found(disk_size, block_size, starts)

@@ -7,6 +7,7 @@ Whoever derives it from ``Target`` may leave out what has a body here.
 
 from typing import Any, Protocol
 
+from faults.image import Content
 from faults.tape import Tape
 
 __all__ = ["Disk", "Target"]
@@ -45,8 +46,8 @@ class Target(Protocol):
     def region(self, offset: int) -> str:
         """Which part of the image an offset lies in."""
 
-    def read_image(self, content: bytes) -> bytes:
-        """The whole disk, read by somebody else's reader.
+    def read_image(self, content: Content) -> Any:
+        """The whole disk, read by somebody else's reader: ``bytes``, or for a large one an ``Image``.
 
         Raises ValueError: the image cannot be opened, or contradicts itself.
         """

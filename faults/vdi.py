@@ -16,7 +16,8 @@ from aiovdi.driver.opening import read_header
 from aiovdi.format.bmap import FREE, ZERO
 from aiovdi.format.header import pack
 from aiovdi.format.layout import new_header
-from faults.reader import audit_and_read
+from faults.image import Content, Image, joined
+from faults.reader import audit, audit_and_read
 from faults.tape import Tape
 from faults.target import Target
 
@@ -87,8 +88,13 @@ class VDI(Target):
             return "header"
         return "bmap" if offset < self._header.data_offset else "data"
 
-    def read_image(self, content: bytes) -> bytes:
-        return audit_and_read(content)
+    def read_image(self, content: Content) -> Content:
+        if not isinstance(content, Image):
+            return audit_and_read(content)
+        found = audit(content)
+        size = found.block_size
+        blocks = [Image((), size) if start is None else content.part(start, size) for start in found.starts]
+        return joined(blocks, found.disk_size)
 
     def is_expected(self, error: BaseException) -> bool:
         return isinstance(error, aiovdi.StorageError | aiovdi.DiskFailed)

@@ -100,7 +100,7 @@ def _read_by_faults(target: VDI, oracle: Oracle) -> Callable[[Device], None]:
 def _read_by_qemu(target: VDI, oracle: Oracle) -> Callable[[Device], None]:  # noqa: ARG001
     def judge(image: Device) -> None:
         with tempfile.NamedTemporaryFile(suffix=".vdi") as file:
-            Path(file.name).write_bytes(image.stable())
+            Path(file.name).write_bytes(bytes(image.stable()))
             command = ("qemu-io", "-r", "-f", "vdi", "-c", f"read -q 0 {target.size}", file.name)
             subprocess.run(command, check=True, capture_output=True)
 

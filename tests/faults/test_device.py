@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faults.device import Device
+from faults.image import LARGE, Image
 
 WRITES = st.lists(st.tuples(st.integers(0, 4000), st.binary(min_size=1, max_size=1500)), max_size=8)
 
@@ -35,6 +36,14 @@ def test_a_flush_makes_what_readers_see_durable(content: bytes, writes: list[tup
     assert device.stable() == device.read(0, device.length)
     assert not device.versions
     assert not device.lengths
+
+
+def test_a_large_device_is_told_without_its_holes_and_reads_the_same() -> None:
+    device = Device.holding(b"a" * 700 + bytes(8 * LARGE) + b"z" * 300)
+    stable = device.stable()
+    assert isinstance(stable, Image)
+    assert bytes(stable) == device.read(0, device.length)
+    assert isinstance(Device.holding(b"a" * 700).stable(), bytes)
 
 
 def test_a_write_is_seen_when_it_ends_and_not_before() -> None:

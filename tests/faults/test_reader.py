@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from faults.reader import audit_and_read
+from faults.reader import audit, audit_and_read
 from faults.vdi import VDI
 
 BLOCK, BMAP, DATA = 4096, 512, 1024
@@ -36,6 +36,10 @@ def test_blocks_are_found_where_the_map_says() -> None:
 def test_the_layout_is_the_one_of_the_blank_image() -> None:
     blank = VDI(blocks=4, block_size=BLOCK).blank()
     assert struct.unpack_from("<II", blank, 0x154) == (BMAP, DATA)
+
+
+def test_where_blocks_are_is_told_without_reading_them() -> None:
+    assert audit(image(1, FREE, 0, ZERO)) == (4 * BLOCK, BLOCK, [DATA + BLOCK, None, DATA, None])
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """aiovdi as a target: its blank image is one, its regions are the format's, its errors are told apart."""
 
 import asyncio
+import struct
 
 import pytest
 
 import aiovdi
 from aiovdi.format.header import parse
 from aiovdi.storage.memory import MemoryStorage
+from faults.device import Device
+from faults.image import LARGE, Image
 from faults.tape import ExploringTape, ReplayTape
 from faults.vdi import VDI
 
@@ -37,6 +40,19 @@ def test_what_aiovdi_wrote_is_found_by_the_second_reader() -> None:
     buffer = bytearray(content)
     storage.pread_now(buffer, 0)
     assert VDI().read_image(bytes(buffer))[4990:5010] == b"\0" * 10 + b"hello" + b"\0" * 5
+
+
+def test_a_large_image_is_read_and_audited_as_its_bytes_are() -> None:
+    target = VDI(blocks=4, block_size=LARGE)
+    dense = bytearray(target.blank() + b"A" * LARGE + bytes(LARGE // 2) + b"B" * (LARGE // 2))
+    dense[512:528] = struct.pack("<4I", 1, 0xFFFFFFFF, 0, 0xFFFFFFFE)
+    dense[0x184:0x188] = struct.pack("<I", 2)
+    image = Device.holding(bytes(dense)).stable()
+    assert isinstance(image, Image)
+    assert target.read_image(image) == target.read_image(bytes(dense))
+    dense[516:520] = dense[512:516]
+    with pytest.raises(ValueError, match="blocks 0 and 1 share slot 1"):
+        target.read_image(Device.holding(bytes(dense)).stable())
 
 
 @pytest.mark.parametrize("target", [VDI(past=True), VDI(grows=False), VDI(blocks=160, block_size=512, past=True)])

@@ -14,7 +14,7 @@ import pytest
 Sources = Callable[[str], list[Any]]
 
 ROWS = [
-    {"tape", "fences", "device", "oracle", "reader", "writelog"},
+    {"tape", "fences", "image", "device", "oracle", "reader", "writelog"},
     {"trace", "loop", "crash", "presets", "corruption", "plan", "workload", "target"},
     {"hold", "schedules", "explore"},
     {"storage"},
