@@ -22,7 +22,7 @@ from faults.writelog import WriteLog
 __all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
 
 SESSIONS_MAX = 3
-LIVES = (None, 4, 16, 64)
+LIVES = (None, 8, 32, 64)
 ENDS = ("close", "power", "kill")
 CLOSES_EARLY = 0.2
 """The part of the closes that come while requests are under way, where the tape draws the requests."""
