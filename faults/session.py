@@ -26,6 +26,10 @@ from faults.world import World
 
 __all__ = ["Session"]
 
+CLOSINGS = ("", "", "", "", "closes", "dies")
+"""What a disk does before its power goes or its process is killed: mostly it is not closed at all."""
+SQUEEZES = 4
+"""How often the disk may be made to forget what it has cached, where the tape draws the requests."""
 CLOSE_IOS = 12
 """More than the I/Os of a usual close."""
 
@@ -70,10 +74,13 @@ class Session:
         self.clients = self.Users(world, self.loop, plan)
         self._issued = 0
         """How many I/Os there had been when close returned."""
-        closing = 0 if end == "close" else world.tape.draw("closes", 3)
-        self._closes = end == "close" or closing > 0
-        self._dies_closing = closing == 2
+        self._was_closed = False
+        """Close has returned without an error."""
+        closing = "" if end == "close" else CLOSINGS[world.tape.draw("closes", len(CLOSINGS))]
+        self._closes = end == "close" or closing != ""
+        self._dies_closing = closing == "dies"
         self._closes_early = self._closes and world.target.drains and world.tape.chance("close.early", closes_early)
+        self._squeezes = world.tape.draw("squeezes", SQUEEZES) if closes_early else 0
 
     def run(self) -> None:
         """To the end, and what is left is judged. Raises Violation."""
@@ -109,6 +116,8 @@ class Session:
             self.clients.judge("open", error)
             return False
         clients = [self.loop.create_task(self.clients.send(disk, requests)) for requests in self.workload]
+        for _ in range(self._squeezes):
+            self.loop.happen(lambda: self._squeeze(disk))
         if self._closes_early:
             return await self._close_amid(disk, clients)
         for client in clients:
@@ -118,6 +127,10 @@ class Session:
             return False
         await self._read_back(disk)
         return await self._close(disk)
+
+    def _squeeze(self, disk: Disk) -> None:
+        if not self.clients.is_closing:
+            self.world.target.squeeze(disk)
 
     async def _read_back(self, disk: Disk) -> None:
         """Everything, while the disk is open: what it shows now must be what it promised."""
@@ -159,6 +172,7 @@ class Session:
         if self.clients.has_changed:
             oracle.trust()
         self.world.trace.add("close", self.world.target.name)
+        self._was_closed = True
         self._issued = self.storage.issued
         if self.storage.under_way:
             late = next(iter(self.storage.under_way.values()))
@@ -205,8 +219,16 @@ class Session:
             content = world.target.read_image(survivor.stable())
         except ValueError as error:
             raise world.violation("structure", f"after the session's end ({self.end}): {error}") from error
+        if self._was_closed and self.clients.has_changed:
+            self._audit_closed(survivor)
         world.oracle.observe(content, f"after the session's end ({'power loss' if power else self.end})")
         world.oracle.narrow(content, stable=power)
+
+    def _audit_closed(self, survivor: Device) -> None:
+        try:
+            self.world.target.audit_closed(survivor.stable())
+        except ValueError as error:
+            raise self.world.violation("structure", f"after the session's end ({self.end}): {error}") from error
 
     def _abandon(self) -> None:
         """The process is gone: none of its tasks takes another step."""
