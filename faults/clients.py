@@ -41,9 +41,13 @@ class Clients:
         for request in requests:
             task = self._loop.create_task(self._do(disk, request), name=f"request {request.name}")
             for _ in range(request.cancels):
-                self._loop.happen(task.cancel)
+                self._cancel(task, request.patience)
             with suppress(asyncio.CancelledError):
                 await task
+
+    def _cancel(self, task: "asyncio.Task[None]", patience: int) -> None:
+        """Once, when it is this one's turn among what can happen for the ``patience``-th time and once more."""
+        self._loop.happen(lambda: self._cancel(task, patience - 1) if patience and not task.done() else task.cancel())
 
     async def _do(self, disk: Disk, request: Request) -> None:
         world = self.world

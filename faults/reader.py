@@ -7,7 +7,7 @@ cbBlock at 0x178, cbBlockExtra at 0x17C, cBlocks at 0x180, cBlocksAllocated at 0
 import struct
 from typing import NamedTuple, Protocol
 
-__all__ = ["Found", "Readable", "audit", "audit_and_read"]
+__all__ = ["Found", "Readable", "audit", "audit_and_read", "audit_closed"]
 
 
 class Readable(Protocol):
@@ -67,3 +67,21 @@ def audit(image: Readable) -> Found:
         owner[slot] = block
         starts[block] = start
     return Found(disk_size, block_size, starts)
+
+
+def audit_closed(image: Readable, *, grows: bool) -> None:
+    """What a clean close promises besides: nothing is counted, and nothing kept, that no block owns.
+
+    Raises:
+        ValueError: the header counts more slots than the map reaches, or the file (where it ``grows``) does not
+            end where the last of them does.
+    """
+    bmap_offset, data_offset = struct.unpack_from("<II", image[:512], 0x154)
+    block_size, extra, blocks, allocated = struct.unpack_from("<IIII", image[:512], 0x178)
+    entries = struct.unpack(f"<{blocks}I", image[bmap_offset : bmap_offset + 4 * blocks])
+    end = max((slot + 1 for slot in entries if slot < 0xFFFFFFFE), default=0)
+    if allocated != end:
+        raise ValueError(f"it was closed, and the header counts {allocated} slots where the map ends at {end}")
+    length = data_offset + end * (block_size + extra)
+    if grows and len(image) != length:
+        raise ValueError(f"it was closed, and the file has {len(image)} bytes where {length} are owned")

@@ -52,6 +52,12 @@ class Target(Protocol):
         Raises ValueError: the image cannot be opened, or contradicts itself.
         """
 
+    def audit_closed(self, content: Content) -> None:
+        """Besides what ``read_image`` looks at: what a close promises that has succeeded after a change.
+
+        Raises ValueError: it was not kept.
+        """
+
     def is_expected(self, error: BaseException) -> bool:
         """Whether a request may raise this once a fault was injected or the disk has stopped."""
 
@@ -64,6 +70,9 @@ class Target(Protocol):
 
     def leaks(self, disk: Any) -> list[str]:
         """What an idle disk still holds that it should not: locks, buffers, pins."""
+
+    def squeeze(self, disk: Any) -> None:
+        """Let the disk forget what it may at any moment, such as cached metadata."""
 
     def shaped(self, tape: Tape) -> "Target":  # noqa: ARG002
         """This target, or one like it of another geometry that the tape chooses; the benign choice is this one."""

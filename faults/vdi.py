@@ -6,6 +6,7 @@ old bytes; and a storage that cannot grow, with old bytes everywhere, as a block
 """
 
 import struct
+from collections import Counter
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 import aiovdi
 from aiovdi.driver.disk import Disk
 from aiovdi.driver.opening import read_header
+from aiovdi.driver.slots import Slots
 from aiovdi.format.bmap import FREE, ZERO
 from aiovdi.format.header import pack
 from aiovdi.format.layout import new_header
+from aiovdi.units import Slot
 from faults.image import Content, Image, joined
-from faults.reader import audit, audit_and_read
+from faults.reader import audit, audit_and_read, audit_closed
 from faults.tape import Tape
 from faults.target import Target
 
@@ -96,6 +99,9 @@ class VDI(Target):
         blocks = [Image((), size) if start is None else content.part(start, size) for start in found.starts]
         return joined(blocks, found.disk_size)
 
+    def audit_closed(self, content: Content) -> None:
+        audit_closed(content, grows=self.grows)
+
     def is_expected(self, error: BaseException) -> bool:
         return isinstance(error, aiovdi.StorageError | aiovdi.DiskFailed)
 
@@ -109,11 +115,16 @@ class VDI(Target):
         held = {
             "allocation locks": disk._locks._locks,
             "pins": disk._pins,
-            "map pages held": {} if disk._metadata.is_unsettled else disk._blockmap._holds,
+            "map pages held": [None] * (sum(disk._blockmap._holds.values()) - len(disk._metadata._unsettled)),
             "entries on their way": disk._metadata._pending,
             "requests under way": [None] * disk._lifecycle._under_way,
         }
-        return [f"{what}: {len(found)}" for what, found in held.items() if found]
+        return [f"{what}: {len(found)}" for what, found in held.items() if found] + _astray(disk._slots)
+
+    def squeeze(self, disk: Any) -> None:
+        """Another page of the map comes in, and there is room for one."""
+        disk._blockmap._pages_max = 0
+        disk._blockmap._admit(-1, memoryview(b""))
 
     def shaped(self, tape: Tape) -> Target:
         return self._drawn[tape.draw("shape", len(self._drawn))] if self._shapes else self
@@ -121,7 +132,19 @@ class VDI(Target):
     @cached_property
     def _drawn(self) -> list["VDI"]:
         """The shapes, each as often as it is to be drawn."""
-        wide = VDI(self.disk, name=self.name, blocks=160, block_size=512, window=self._window)
+        wide = VDI(self.disk, name=self.name, blocks=400, block_size=512, window=self._window)
         full = VDI(self.disk, name=self.name, window=self._window, grows=False)
         used = VDI(self.disk, name=self.name, window=self._window, past=True)
-        return [self, self, self, wide, full, used]
+        tiny = VDI(self.disk, name=self.name, blocks=3, block_size=2048, window=self._window)
+        return [self, self, self, wide, full, used, tiny]
+
+
+def _astray(slots: Slots) -> list[str]:
+    """Slots below the end of what was made that are in none of the states, or in two: each has exactly one."""
+    if slots._making is not None:
+        return []  # some are between two states
+    gaps = list(slots._gaps)
+    slots._gaps = iter(gaps)
+    known = Counter([*slots._clean, *slots._dirty, *slots._doubtful, *gaps])
+    wrong = [slot for slot in map(Slot, range(slots._end)) if known[slot] + (slot in slots.used) != 1]
+    return [f"slots without one state: {', '.join(map(str, wrong))}"] if wrong else []

@@ -15,6 +15,7 @@ __all__ = ["Habits", "Profile", "Request", "Workload", "payload"]
 SECTOR = 512
 RAGGED_MAX = 4
 """Requests of one session that change a part of a sector: the oracle tries all their orders."""
+PATIENCE_MAX = 8
 KINDS = ("write", "read", "flush", "zero", "fua", "discard", "fua-zero")
 
 
@@ -28,6 +29,8 @@ class Request(NamedTuple):
     length: int = 0
     cancels: int = 0
     """How often its task is cancelled, at moments of the tape's choosing."""
+    patience: int = 0
+    """How much of what happens passes before that, at least: else it would mostly be the first thing to happen."""
 
     @property
     def is_fua(self) -> bool:
@@ -74,11 +77,15 @@ class Habits:
         self._tape = tape
         self._profile = profile
         kinds = [kind for kind, weight in zip(KINDS, profile.weights, strict=True) if weight]
-        self._kinds = [kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 3)]
+        self._kinds = [kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 2)]
         is_even = tape.draw("even", 2)
         self._weights = [1 if is_even else profile.weights[KINDS.index(kind)] for kind in self._kinds]
-        blocks = (1, 2, 4, max(1, size // block_size))[tape.draw("spread", 4)]
+        every = max(1, size // block_size)
+        blocks = min((1, 2, 4, every, every)[tape.draw("spread", 5)], every)
+        self._size = size
         self._span = min(blocks * block_size, size)
+        # Far from each other, their entries are in different sectors of a map that has some.
+        self._stride = (every // blocks if tape.draw("scattered", 2) else 1) * block_size
         self._cancels = tape.draw("cancels", 3)
         self._is_ragged = profile.unaligned and bool(tape.draw("unaligned", 2))
         self._ragged_left = 0
@@ -100,17 +107,19 @@ class Habits:
         kind = self._kinds[tape.draw("kind", len(self._kinds), self._weighted)]
         if kind == "flush":
             return Request(name, kind)
-        sectors = self._span // SECTOR
-        start = tape.draw("offset", sectors) * SECTOR
-        longest = min(sectors - start // SECTOR, 2 * self._block_size // SECTOR)
+        hot = tape.draw("offset", self._span // SECTOR) * SECTOR
+        start = hot // self._block_size * self._stride + hot % self._block_size
+        end = self._span if self._stride == self._block_size else self._size
+        longest = min(end - start, 2 * self._block_size) // SECTOR
         length = SECTOR * (1 + tape.draw("length", longest, _rather_short))
         if self._ragged_left and tape.draw("ragged", 2):
             self._ragged_left -= kind != "read"
             start += tape.draw("ragged.start", min(length, SECTOR))
             length -= start % SECTOR
             length -= tape.draw("ragged.end", min(length, SECTOR))
-        times = tape.draw("cancel", 1 + self._cancels) if self._cancels and not tape.draw("uncancelled", 3) else 0
-        return Request(name, kind, start, length, times)
+        times = tape.draw("cancel", 1 + self._cancels) if self._cancels and not tape.draw("uncancelled", 2) else 0
+        patience = tape.draw("cancel.patience", PATIENCE_MAX) if times else 0
+        return Request(name, kind, start, length, times, patience)
 
     def _weighted(self, generator: Generator, outcomes: int) -> int:
         return generator.choices(range(outcomes), self._weights)[0]

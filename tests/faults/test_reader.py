@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from faults.reader import audit, audit_and_read
+from faults.reader import audit, audit_and_read, audit_closed
 from faults.vdi import VDI
 
 BLOCK, BMAP, DATA = 4096, 512, 1024
@@ -60,3 +60,13 @@ def test_a_contradiction_is_named(broken: bytes, complaint: str) -> None:
 
 def test_a_count_above_the_map_is_only_lost_space() -> None:
     assert audit_and_read(image(0, FREE, FREE, FREE, allocated=3))[:1] == b"A"
+
+
+def test_a_closed_image_counts_and_keeps_what_is_owned_and_nothing_else() -> None:
+    audit_closed(image(1, FREE, 0, ZERO), grows=True)
+    audit_closed(image(FREE, FREE, FREE, FREE), grows=True)
+    audit_closed(image(1, FREE, 0, ZERO, data_blocks=4), grows=False)
+    with pytest.raises(ValueError, match="counts 3 slots where the map ends at 2"):
+        audit_closed(image(1, FREE, 0, ZERO, allocated=3), grows=False)
+    with pytest.raises(ValueError, match=f"the file has {DATA + 3 * BLOCK} bytes where {DATA + 2 * BLOCK} are owned"):
+        audit_closed(image(1, FREE, 0, ZERO, data_blocks=3), grows=True)

@@ -282,3 +282,28 @@ def test_a_session_leaves_no_task_behind() -> None:
     hold(VDI(blocks=2), [WRITE], [WRITE], end="power")
     gc.collect()
     assert not [each for each in gc.get_objects() if isinstance(each, asyncio.Task) and not each.done()]
+
+
+def test_a_patient_cancel_waits_until_more_has_happened() -> None:
+    def ends_of_ios(patience: int) -> int:
+        world = hold(VDI(blocks=2), [WRITE._replace(cancels=1, patience=patience)])
+        events = [event.what for event in world.trace.events]
+        return events[: events.index("raise")].count("end")
+
+    assert ends_of_ios(0) < ends_of_ios(3) < ends_of_ios(6)
+
+
+@pytest.mark.parametrize(("field", "told"), [(0x184, "counts 6"), (None, "bytes where")])
+def test_a_close_that_leaves_what_nobody_owns_is_found(field: int | None, told: str) -> None:
+    class LeavesMore(Wrapped):
+        async def close(self) -> None:
+            await self.below.close()
+            if field is None:
+                await self.below._storage.resize(self.below._storage.size + 512)
+            else:
+                await self.below._storage.pwrite_some(memoryview(b"\6\0\0\0"), field)
+
+    world = World(Altered(LeavesMore), ReplayTape([]))
+    with pytest.raises(Violation, match=told):
+        Session(world, [[WRITE]], NoFaults(), end="close").run()
+    assert world.outcome.kind == "structure"

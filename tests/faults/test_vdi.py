@@ -65,7 +65,12 @@ def test_a_run_chooses_among_shapes_and_the_benign_choice_is_the_target_itself()
     target = VDI()
     shapes = {target.shaped(ExploringTape(seed)) for seed in range(60)}
     assert target.shaped(ReplayTape([])) is target
-    assert {(shape.block_size, shape.grows) for shape in shapes} == {(4096, True), (512, True), (4096, False)}
+    assert {(shape.block_size, shape.grows) for shape in shapes} == {
+        (4096, True),
+        (512, True),
+        (4096, False),
+        (2048, True),
+    }
     assert VDI(shapes=False).shaped(ExploringTape(3)).block_size == 4096
 
 
@@ -94,6 +99,38 @@ def test_a_request_under_way_is_no_leak_only_once_it_has_ended() -> None:
         assert VDI().leaks(disk)
         await write
         assert VDI().leaks(disk) == []
+        await disk.close()
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("state", ["_clean", "_dirty"])
+def test_a_slot_that_is_in_no_state_or_in_two_is_told(state: str) -> None:
+    async def use() -> None:
+        disk = await VDI(window=3).open(MemoryStorage(VDI().blank()))
+        await disk.pwrite(b"x" * 512, 0)
+        disk._slots.spoil(disk._slots._clean.pop())
+        assert VDI().leaks(disk) == []
+        slot = getattr(disk._slots, state).pop()
+        assert VDI().leaks(disk) == [f"slots without one state: {slot}"]
+        disk._slots._dirty += [slot, slot]
+        assert VDI().leaks(disk) == [f"slots without one state: {slot}"]
+
+    asyncio.run(use())
+
+
+def test_a_disk_that_is_squeezed_forgets_what_it_may_and_reads_on() -> None:
+    async def use() -> None:
+        disk = await VDI().open(MemoryStorage(VDI().blank()))
+        await disk.pwrite(b"hello", 0)
+        assert 0 in disk._blockmap.pages
+        VDI().squeeze(disk)
+        assert 0 not in disk._blockmap.pages
+        assert await disk.pread(5, 0) == b"hello"
+        disk._blockmap.hold(0)
+        VDI().squeeze(disk)
+        assert 0 in disk._blockmap.pages
+        disk._blockmap.release(0)
         await disk.close()
 
     asyncio.run(use())

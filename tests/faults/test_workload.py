@@ -6,7 +6,7 @@ import pytest
 
 from faults.oracle import PARTIAL_WRITES_MAX
 from faults.tape import ExploringTape, ReplayTape, Tape
-from faults.workload import KINDS, RAGGED_MAX, SECTOR, Habits, Profile, Request, Workload, payload
+from faults.workload import KINDS, PATIENCE_MAX, RAGGED_MAX, SECTOR, Habits, Profile, Request, Workload, payload
 
 SIZE, BLOCK = 12 * 4096, 4096
 
@@ -94,3 +94,14 @@ def test_what_zeroes_carries_zeros() -> None:
 def test_a_request_reads_as_words() -> None:
     assert str(Request("A0", "write", 512, 1024)) == "A0 write 1024 at 512"
     assert str(Request("B1", "flush")) == "B1 flush"
+
+
+def test_some_runs_meet_at_a_few_places_that_are_far_apart() -> None:
+    places = [{request.offset // BLOCK for request in requests(seed) if request.length} for seed in range(300)]
+    assert any(len(blocks) > 2 and blocks <= {0, 3, 6, 9} for blocks in places)
+
+
+def test_only_what_is_cancelled_is_patient() -> None:
+    many = [request for seed in range(300) for request in requests(seed)]
+    assert {request.patience for request in many if request.cancels} == set(range(PATIENCE_MAX))
+    assert {request.patience for request in many if not request.cancels} == {0}
