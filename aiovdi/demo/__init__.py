@@ -1,5 +1,7 @@
 """What ``aiovdi demo`` does: a process that writes is killed, and what it had been told is held against the image.
 
+Before that, the first bug of the 2011 report is played on a re-creation of the driver that had it, and on this one.
+
 ::
 
     ledger      what the process said over a pipe, and so what each sector may hold
@@ -9,7 +11,9 @@
     verdict     the reopened image against the ledger and against the image before
     copying     a copy of an image that stays sparse
     qemu        qemu-img check, where it is installed
-    story       the screenful
+    driver2011  how QEMU's driver wrote in 2011
+    report      O1 to P4 of the report, on that driver and on this one, side by side
+    story       all of it, told
 
-All but the story serve the tests of ``kill -9`` too.
+All but the last three serve the tests of ``kill -9`` too.
 """

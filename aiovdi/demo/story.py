@@ -1,7 +1,8 @@
-"""The screenful of ``aiovdi demo``: what was done, and what held.
+"""The story of ``aiovdi demo``: what was done, and what held.
 
-The image is never touched. Everything happens to a copy, and the image stays open and locked for
-reading until the end: it is what the untouched part of the copy is compared with.
+First O1 to P4 of the 2011 report, in memory, as the driver of that year and this one go through them.
+Then the kill. The image is never touched. Everything happens to a copy, and the image stays open and
+locked for reading until the end: it is what the untouched part of the copy is compared with.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
 
-from aiovdi.demo import qemu
+from aiovdi.demo import qemu, report
 from aiovdi.demo.copying import copy_sparse
 from aiovdi.demo.ledger import Kind, Ledger
 from aiovdi.demo.nursery import Nursery
@@ -61,6 +62,7 @@ async def demonstrate(
             copy = place / "demo.vdi"
             await asyncio.to_thread(copy_sparse, image, copy)
             story = _Story(image, before, copy, tell)
+            await story.play_report()
             story.introduce(removed=keep is None)
             workload = Workload(image=str(copy), seed=_seed(seed), requests=requests * 3 // 2)
             ledger = await story.kill(workload, requests)
@@ -92,6 +94,15 @@ class _Story:
         self._copy = copy
         self._tell = tell
         self._held = True
+
+    async def play_report(self) -> None:
+        """The course of events that lost a write in 2011."""
+        self._tell("the bug report of 2011, O1 to P4: sector X+1 was acknowledged and flushed")
+        then, now = columns = await report.play()
+        for line in report.table(columns):
+            self._tell(f"  {line}")
+        self._hold(now.is_kept, f"aiovdi has it; the driver of 2011 has {'it too' if then.is_kept else 'lost it'}")
+        self._tell("")
 
     def introduce(self, *, removed: bool) -> None:
         """Say what the story is about."""

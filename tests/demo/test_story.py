@@ -19,11 +19,15 @@ NewImage = Callable[[str], Awaitable[Path]]
 REQUESTS = 200
 
 
-async def test_everything_holds_and_fits_a_screen() -> None:
+async def test_everything_holds_and_fits_a_screen_and_the_report_beside_it() -> None:
     lines: list[str] = []
     assert await demonstrate(requests=REQUESTS, seed=1, tell=lines.append)
     text = "\n".join(lines)
-    assert len(text.splitlines()) <= 24
+    report, _, kill = text.partition("\nimage ")
+    assert len(report.splitlines()) <= 16
+    assert len(kill.splitlines()) <= 24
+    assert "X+1 is GONE" in report
+    assert "X+1 is there" in report
     assert max(map(len, text.splitlines())) <= 120
     assert "BROKEN" not in text
     assert text.endswith("Everything held.")
