@@ -23,7 +23,8 @@ __all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
 
 SESSIONS_MAX = 3
 LIVES = (None, 8, 32, 64)
-ENDS = ("close", "power", "kill")
+ENDS = ("close", "power", "kill", "power", "kill")
+"""Of sessions. One that is killed or loses its power may have been closed before."""
 CLOSES_EARLY = 0.2
 """The part of the closes that come while requests are under way, where the tape draws the requests."""
 

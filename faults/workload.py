@@ -92,13 +92,15 @@ class Habits:
         self._block_size = block_size
 
     def workload(self, session: int) -> Workload:
-        """What they do in this session, counted from 0."""
-        tape, most = self._tape, self._profile.requests
+        """What they do in this session, counted from 0. After a crash it may be little: what is lost shows then."""
+        tape, most, clients = self._tape, self._profile.requests, self._profile.clients
+        if session and tape.draw("few", 2):
+            most, clients = min(most, 2), 1
         self._ragged_left = RAGGED_MAX if self._is_ragged else 0
         workload = []
-        for client in range(1 + tape.draw("clients", self._profile.clients)):
+        for client in range(1 + tape.draw("clients", clients)):
             count = 1 + tape.draw("requests", most)
-            names = [f"{_letters(client)}{session * most + number}" for number in range(count)]
+            names = [f"{_letters(client)}{session * self._profile.requests + number}" for number in range(count)]
             workload.append([self._request(name) for name in names])
         return workload
 
