@@ -15,6 +15,7 @@ from aiovdi.driver.disk import Disk
 from aiovdi.format.header import HEADER_BYTES, Header, parse
 from aiovdi.storage import Aio, Cache, open_file
 from aiovdi.storage.base import Storage, read_full
+from aiovdi.storage.nbd_uri import is_uri
 
 __all__ = ["Aio", "Cache", "Mode", "Opening", "Target", "open_disk", "read_header"]
 
@@ -52,7 +53,7 @@ class Opening:
             if isinstance(self._target, str | os.PathLike):
                 storage = await open_file(self._target, writable=writable, cache=self._cache, aio=self._aio)
                 opened.push_async_callback(storage.close)
-                if self._lock:
+                if self._lock and not is_uri(self._target):
                     opened.callback(await lock_storage(storage, writable=writable, path=os.fspath(self._target)))
                 name = os.fspath(self._target)
             else:
@@ -76,7 +77,9 @@ def open_disk(
     """Open a VDI image: ``async with aiovdi.open(...) as disk`` or ``disk = await aiovdi.open(...)``.
 
     Args:
-        target: a path, or a ``Storage``. A storage stays the caller's: it is neither locked nor closed.
+        target: a path, an NBD URI such as ``nbd+unix:///export?socket=path`` (an export of the image file's
+            bytes, not of the disk in it; it has no locks), or a ``Storage``. A storage stays the caller's: it
+            is neither locked nor closed.
         mode: ``"r"`` to read, ``"r+"`` to read and write.
         cache: QEMU's names. ``"writeback"``: acknowledged writes are in the page cache, ``flush`` makes
             them durable. ``"none"``: the same without the host's page cache (O_DIRECT).

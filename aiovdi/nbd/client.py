@@ -107,6 +107,7 @@ class ClientHandshake(Conversation):
         answer = yield from self._ask(Option.STARTTLS)
         if answer.is_ack:
             self._tell(StartTLS())
+            yield 0  # until TLS has started: what is said next must not go out before
         else:
             self._refused(answer.kind, answer.replies[-1][1])
         return answer.is_ack

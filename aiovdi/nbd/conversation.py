@@ -62,6 +62,8 @@ class Conversation(ABC):
         """After ``StartTLS``: the connection is encrypted from here on."""
         assert self._upgrading
         self._upgrading = False
+        if not self._wanted:  # it is this side that speaks next
+            self._step(b"")
 
     def _step(self, piece: bytes) -> None:
         try:

@@ -6,11 +6,13 @@
     memory      pages in memory
     file        a file or a block device, portable, through ``aiofiles``
     uring       the same with its reads, writes and flushes on io_uring (the extra ``uring``)
+    nbd         what another program serves over NBD, named by a URI
     aligned     byte-granular access to what takes only whole units, such as O_DIRECT
     unflushed   nothing is made durable (``cache="unsafe"``)
 
     threads     blocking calls awaited as futures that settle
     posix · zeroing     the system calls
+    nbd_uri · nbd_connection    where an export is; one connection to it
 
 A storage that sits on a descriptor, also when wrapped, has ``fileno()``, for the image locks.
 """
@@ -25,12 +27,15 @@ from aiovdi.storage.aligned import AlignedStorage
 from aiovdi.storage.base import Storage
 from aiovdi.storage.file import FileStorage
 from aiovdi.storage.memory import MemoryStorage
+from aiovdi.storage.nbd import NbdStorage
+from aiovdi.storage.nbd_uri import is_uri
 from aiovdi.storage.unflushed import UnflushedStorage
 
 __all__ = [
     "AlignedStorage",
     "FileStorage",
     "MemoryStorage",
+    "NbdStorage",
     "Storage",
     "UnflushedStorage",
     "open_file",
@@ -51,14 +56,14 @@ async def open_file(
     cache: Cache = "writeback",
     aio: Aio | None = None,
 ) -> Storage:
-    """Open a file or a block device as storage.
+    """Open a file, a block device or an NBD export as storage.
 
     Args:
-        path: where it is.
+        path: where it is; an NBD URI (`aiovdi.storage.nbd_uri`) names an export, which is not made here.
         writable: False opens for reading only; writes then fail with EBADF.
         create: make the file if it does not exist.
         exclusive: make the file, and refuse if it exists.
-        cache: QEMU's names. ``"none"`` and ``"directsync"`` go past the page cache (O_DIRECT);
+        cache: QEMU's names. ``"none"`` and ``"directsync"`` go past the page cache (O_DIRECT) of a file;
             ``"unsafe"`` drops flushes. That each write is durable under ``"writethrough"`` and
             ``"directsync"`` is the caller's part: it writes with ``fua``.
         aio: ``"threads"`` or ``"io_uring"``; None takes io_uring where it works.
@@ -67,19 +72,35 @@ async def open_file(
         OSError: as open(2), for example FileExistsError.
         StorageError: EINVAL where the filesystem has no O_DIRECT; ENOSYS where io_uring was asked
             for by name and does not work.
+        ValueError: an NBD URI that asks for what is not known here.
     """
+    if is_uri(path):
+        storage = await _open_export(str(path), writable=writable, create=create or exclusive)
+    else:
+        storage = await _open_path(path, writable=writable, create=create, exclusive=exclusive, cache=cache, aio=aio)
+    if storage.alignment > 1:
+        storage = AlignedStorage(storage)
+    return UnflushedStorage(storage) if cache == "unsafe" else storage
+
+
+async def _open_export(uri: str, *, writable: bool, create: bool) -> Storage:
+    if create:
+        raise OSError(errno.ENOTSUP, f"{uri}: an NBD export cannot be made from here")
+    return await NbdStorage.open(uri, writable=writable)
+
+
+async def _open_path(
+    path: str | os.PathLike[str], *, writable: bool, create: bool, exclusive: bool, cache: Cache, aio: Aio | None
+) -> Storage:
     kind = _kind(aio)
     direct = cache in _DIRECT
     try:
-        storage: Storage = await kind.open(path, writable=writable, create=create, exclusive=exclusive, direct=direct)
+        return await kind.open(path, writable=writable, create=create, exclusive=exclusive, direct=direct)
     except OSError as error:
         if direct and error.errno == errno.EINVAL:
             message = f'{os.fspath(path)}: cannot be opened with O_DIRECT, which cache="{cache}" needs'
             raise StorageError(errno.EINVAL, message, operation="open") from error
         raise
-    if storage.alignment > 1:
-        storage = AlignedStorage(storage)
-    return UnflushedStorage(storage) if cache == "unsafe" else storage
 
 
 def _kind(aio: Aio | None) -> type[FileStorage]:

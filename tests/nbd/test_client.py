@@ -84,6 +84,16 @@ def test_what_the_server_refuses_ends_politely(name: str, tls: bool, server_tls:
     assert theirs == Abort()
 
 
+def test_nothing_is_said_between_the_start_of_tls_and_tls() -> None:
+    client, server = ClientHandshake("disk", tls=True), ServerHandshake(EXPORTS, tls="allow")
+    client.receive(server.take_output())
+    server.receive(client.take_output())
+    assert client.receive(server.take_output()) == [StartTLS()]
+    assert client.take_output() == b""
+    client.tls_started()
+    assert client.take_output() == spec.option(spec.EXTENDED)
+
+
 # servers that are not ours
 
 

@@ -1,19 +1,23 @@
 """The back ends that the contract is tried on, and a way to hold their I/O up without sleeping.
 
-``test_contract`` knows only the port and these fixtures: a new back end needs one entry in
-``BACKENDS``, and one case in ``hold_up`` if its I/O can be held up.
+``test_contract`` knows only the port and these fixtures: a new back end needs one entry in ``GROWING``
+or ``FIXED``, and one case in ``hold_up`` if its I/O can be held up.
 """
 
 import asyncio
 import errno
+import shutil
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
-from aiovdi.storage import AlignedStorage, FileStorage, MemoryStorage, Storage, UnflushedStorage, uring
+from aiovdi.storage import AlignedStorage, FileStorage, MemoryStorage, NbdStorage, Storage, UnflushedStorage, uring
+from tests.storage.exporting import Exporter
 
 Make: TypeAlias = Callable[..., Awaitable[Storage]]
 
@@ -83,7 +87,41 @@ async def _unflushed(path: Path, content: bytes) -> Storage:
     return UnflushedStorage(await _threads(path, content))
 
 
-BACKENDS: Mapping[str, Callable[[Path, bytes], Awaitable[Storage]]] = {
+async def _fixed_memory(_: Path, content: bytes) -> Storage:
+    return MemoryStorage(content, can_grow=False)
+
+
+class _WithServer(NbdStorage):
+    """A connection whose server goes when it is closed."""
+
+    server: AsyncExitStack
+
+    async def close(self) -> None:
+        await super().close()
+        await self.server.aclose()
+
+
+async def _nbd(path: Path, content: bytes) -> Storage:
+    async with AsyncExitStack() as server:
+        exporter = await server.enter_async_context(Exporter(path.with_suffix(".sock"), content))
+        storage = await _WithServer.open(exporter.uri, writable=True)
+        storage.server = server.pop_all()
+    return storage
+
+
+async def _nbdkit(path: Path, content: bytes) -> Storage:
+    if (nbdkit := shutil.which("nbdkit")) is None:
+        pytest.skip("nbdkit is not installed (Debian: nbdkit)")
+    path.write_bytes(content)
+    socket = path.with_suffix(".sock")
+    socket.unlink(missing_ok=True)
+    # It goes to the background once it listens, and ends with its only client.
+    arguments = [nbdkit, "--unix", socket, "--pidfile", path.with_suffix(".pid"), "--filter=exitlast", "file", path]
+    await asyncio.to_thread(subprocess.run, arguments, check=True)
+    return await NbdStorage.open(f"nbd+unix:///?socket={socket}", writable=True)
+
+
+GROWING: Mapping[str, Callable[[Path, bytes], Awaitable[Storage]]] = {
     "memory": _memory,
     "memory-stale": _memory_with_stale_ends,
     "threads": _threads,
@@ -94,11 +132,19 @@ BACKENDS: Mapping[str, Callable[[Path, bytes], Awaitable[Storage]]] = {
     "unflushed": _unflushed,
 }
 
+FIXED: Mapping[str, Callable[[Path, bytes], Awaitable[Storage]]] = {
+    "memory-fixed": _fixed_memory,
+    "nbd": _nbd,
+    "nbdkit": _nbdkit,
+}
+
+BACKENDS = {**GROWING, **FIXED}
+
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The contract is tried on uvloop too, where that is installed."""
+    """The contract, and what is done with connections, is tried on uvloop too, where that is installed."""
     factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if "test_contract" in item.nodeid:
+    if "test_contract" in item.nodeid or "test_nbd" in item.nodeid:
         try:
             import uvloop
         except ImportError:
@@ -113,8 +159,34 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def can_grow(backend: str) -> bool:
+    """Whether the back end under test is one that can grow."""
+    return backend in GROWING
+
+
+@pytest.fixture
 async def make(backend: str, tmp_path: Path) -> AsyncIterator[Make]:
     """``await make(content)``: a storage of the back end under test, closed when the test ends."""
+    async with _making(backend, tmp_path) as make_one:
+        yield make_one
+
+
+@pytest.fixture(params=GROWING)
+async def make_growing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
+    """The same, of the back ends that can grow."""
+    async with _making(request.param, tmp_path) as make_one:
+        yield make_one
+
+
+@pytest.fixture(params=FIXED)
+async def make_fixed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
+    """The same, of the back ends that cannot."""
+    async with _making(request.param, tmp_path) as make_one:
+        yield make_one
+
+
+@asynccontextmanager
+async def _making(backend: str, tmp_path: Path) -> AsyncIterator[Make]:
     made: list[Storage] = []
 
     async def make_one(content: bytes = b"") -> Storage:
@@ -148,6 +220,9 @@ def hold_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[Storage], Callable[[],
             open_again = asyncio.Event()
             storage._latency = open_again.wait
             return open_again.set
+        if isinstance(storage, NbdStorage):
+            storage._connection.pause_writing()
+            return storage._connection.resume_writing
         gate = threading.Event()
         blockers = [storage._threads.submit(gate.wait) for _ in range(storage._threads._max_workers)]
         assert not any(blocker.done() for blocker in blockers)

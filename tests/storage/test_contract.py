@@ -5,7 +5,8 @@ Nothing here knows which back end it tries: what a test needs beyond the port is
 
 import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import pytest
@@ -30,6 +31,14 @@ async def content_of(storage: Storage) -> bytes:
 
 async def put(storage: Storage, data: bytes, offset: int, *, fua: bool = False) -> None:
     await write_full(storage, memoryview(data), offset, fua=fua)
+
+
+@contextmanager
+def refusal(number: int) -> Iterator[None]:
+    """Within it something fails with that errno."""
+    with pytest.raises(OSError) as caught:
+        yield
+    assert caught.value.errno == number
 
 
 async def turns(count: int = 10) -> None:
@@ -59,9 +68,11 @@ async def test_any_number_of_requests_may_be_in_flight(make: Make) -> None:
 
 @pytest.mark.parametrize("fua", [False, True])
 @pytest.mark.parametrize(("offset", "length"), [(0, 512), (1, 1), (511, 2), (5000, 9000), (20000, 200), (0, 300_000)])
-async def test_a_read_sees_the_write_that_ended_before(make: Make, offset: int, length: int, fua: bool) -> None:
-    storage = await make(PATTERN)
+async def test_a_read_sees_the_write_that_ended_before(
+    make: Make, can_grow: bool, offset: int, length: int, fua: bool
+) -> None:
     expected = bytearray(PATTERN.ljust(offset + length, b"\0"))
+    storage = await make(PATTERN if can_grow else bytes(expected))
     expected[offset : offset + length] = data = bytes(value % 255 + 1 for value in range(length))
     await put(storage, data, offset, fua=fua)
     assert await content_of(storage) == expected
@@ -86,8 +97,8 @@ async def test_writes_to_parts_of_one_sector_keep_each_other(make: Make) -> None
     assert await content_of(storage) == expected
 
 
-async def test_writes_that_extend_at_once_do_not_cut_each_other(make: Make) -> None:
-    storage = await make(b"x")
+async def test_writes_that_extend_at_once_do_not_cut_each_other(make_growing: Make) -> None:
+    storage = await make_growing(b"x")
     ends = [700, 1500, 5000, 9000, 20_001]
     await asyncio.gather(
         *(put(storage, b"end", end - 3) for end in ends),
@@ -111,8 +122,8 @@ async def test_a_read_at_the_end_is_short_and_past_it_returns_nothing(make: Make
         assert storage.pread_now(buffer, offset) == 0
 
 
-async def test_a_write_past_the_end_extends_with_zeros_between(make: Make) -> None:
-    storage = await make(b"begin")
+async def test_a_write_past_the_end_extends_with_zeros_between(make_growing: Make) -> None:
+    storage = await make_growing(b"begin")
     await put(storage, b"end", 9999)
     assert storage.size == 10_002
     content = await content_of(storage)
@@ -124,8 +135,8 @@ async def test_a_write_past_the_end_extends_with_zeros_between(make: Make) -> No
 
 @pytest.mark.parametrize("old", [0, 5, 512, 20_000])
 @pytest.mark.parametrize("new", [0, 3, 511, 4096, 70_001])
-async def test_resize_cuts_and_extends(make: Make, old: int, new: int) -> None:
-    storage = await make(b"\xee" * old)
+async def test_resize_cuts_and_extends(make_growing: Make, old: int, new: int) -> None:
+    storage = await make_growing(b"\xee" * old)
     await resize(storage, new)
     assert storage.size == new
     content = await content_of(storage)
@@ -134,14 +145,38 @@ async def test_resize_cuts_and_extends(make: Make, old: int, new: int) -> None:
         assert not any(content[old:])
 
 
-async def test_what_was_cut_off_does_not_come_back(make: Make) -> None:
-    storage = await make(PATTERN)
+async def test_what_was_cut_off_does_not_come_back(make_growing: Make) -> None:
+    storage = await make_growing(PATTERN)
     await resize(storage, 1000)
     await resize(storage, len(PATTERN))
     content = await content_of(storage)
     assert content[:1000] == PATTERN[:1000]
     assert content[1000:] != PATTERN[1000:]
     assert not storage.extends_with_zeros or not any(content[1000:])
+
+
+# a storage that cannot grow
+
+
+async def test_a_fixed_storage_keeps_its_length(make_fixed: Make) -> None:
+    storage = await make_fixed(PATTERN)
+    for size in (0, 5, len(PATTERN), 70_001):
+        with refusal(errno.ENOTSUP):
+            await resize(storage, size)
+    assert not storage.can_grow
+    assert await content_of(storage) == PATTERN
+
+
+@pytest.mark.parametrize(("offset", "fitting"), [(20_079, 1), (20_000, 80), (20_080, 0), (90_000, 0)])
+async def test_a_fixed_storage_takes_what_fits_and_says_that_it_is_full(
+    make_fixed: Make, offset: int, fitting: int
+) -> None:
+    storage = await make_fixed(PATTERN)
+    with refusal(errno.ENOSPC):
+        await put(storage, b"x" * 300, offset)
+    with refusal(errno.ENOSPC):
+        await write_zeroes(storage, length=300, offset=offset)
+    assert await content_of(storage) == PATTERN[: len(PATTERN) - fitting] + b"x" * fitting
 
 
 # write_zeroes and discard
@@ -162,19 +197,22 @@ async def test_what_was_cut_off_does_not_come_back(make: Make) -> None:
         (50_000, 3000),
     ],
 )
-async def test_write_zeroes_is_a_write_of_zeros(make: Make, offset: int, length: int, fua: bool) -> None:
-    storage = await make(PATTERN)
+async def test_write_zeroes_is_a_write_of_zeros(
+    make: Make, can_grow: bool, offset: int, length: int, fua: bool
+) -> None:
+    size = max(len(PATTERN), offset + length)
+    storage = await make(PATTERN if can_grow else PATTERN.ljust(size, b"?"))
     await write_zeroes(storage, length=length, offset=offset, fua=fua)
     content = await content_of(storage)
-    assert storage.size == max(len(PATTERN), offset + length)
+    assert storage.size == size
     assert content[:offset][: len(PATTERN)] == PATTERN[:offset]
     assert not any(content[offset : offset + length])
     assert content[offset + length :] == PATTERN[offset + length :]
 
 
-async def test_zeroing_nothing_changes_nothing(make: Make) -> None:
+async def test_zeroing_nothing_changes_nothing(make: Make, can_grow: bool) -> None:
     storage = await make(PATTERN)
-    await storage.write_zeroes(0, 100_000)
+    await storage.write_zeroes(0, 100_000 if can_grow else 20_000)
     assert await content_of(storage) == PATTERN
 
 
@@ -381,26 +419,33 @@ OPERATIONS = st.lists(
 
 
 async def compare_with_a_bytearray(storage: Storage, operations: list[Any]) -> None:
-    model = bytearray()
+    model = bytearray(storage.size)
     filler = b"\0" if storage.extends_with_zeros else STALE
 
-    def grow(size: int) -> None:
-        model.extend(filler * (size - len(model)))
+    def take(data: bytes, offset: int) -> None:
+        if storage.can_grow and data:
+            model.extend(filler * (offset + len(data) - len(model)))
+        fitting = max(0, min(len(data), len(model) - offset))
+        model[offset : offset + fitting] = data[:fitting]
+
+    def full(end: int) -> AbstractContextManager[Any]:
+        return refusal(errno.ENOSPC) if end > len(model) and not storage.can_grow else nullcontext()
 
     for name, *arguments in operations:
         match name, arguments:
             case (("write" | "fua"), [offset, length, value]):
-                await write_full(storage, memoryview(bytes([value]) * length), offset, fua=name == "fua")
-                grow(offset + length if length else 0)
-                model[offset : offset + length] = bytes([value]) * length
+                with full(offset + length if length else 0):
+                    await write_full(storage, memoryview(bytes([value]) * length), offset, fua=name == "fua")
+                take(bytes([value]) * length, offset)
             case "zeroes", [offset, length]:
-                await storage.write_zeroes(length, offset)
-                grow(offset + length if length else 0)
-                model[offset : offset + length] = bytes(length)
+                with (refused := full(offset + length)):
+                    await storage.write_zeroes(length, offset)
+                take(bytes(length) if isinstance(refused, nullcontext) else b"", offset)
             case "resize", [size]:
-                await storage.resize(size)
-                grow(size)
-                del model[size:]
+                with nullcontext() if storage.can_grow else refusal(errno.ENOTSUP):
+                    await storage.resize(size)
+                    model.extend(filler * (size - len(model)))
+                    del model[size:]
             case "read", [offset, length]:
                 buffer = bytearray(length)
                 count = await read_full(storage, memoryview(buffer), offset)
@@ -414,10 +459,10 @@ async def compare_with_a_bytearray(storage: Storage, operations: list[Any]) -> N
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40)
 @given(operations=OPERATIONS)
 def test_any_sequence_of_operations_equals_a_bytearray(
-    backend: str, make_now: Callable[[str], Awaitable[Storage]], operations: list[Any]
+    backend: str, can_grow: bool, make_now: Callable[..., Awaitable[Storage]], operations: list[Any]
 ) -> None:
     async def run() -> None:
-        storage = await make_now(backend)
+        storage = await make_now(backend, b"" if can_grow else bytes(50_000))
         try:
             await compare_with_a_bytearray(storage, operations)
         finally:
