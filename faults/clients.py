@@ -71,6 +71,9 @@ class Clients:
             self.judge(str(request), error)
         else:
             world.trace.add("return", request)
+            if _was_cancelled():
+                # Whoever cancelled it, such as a timeout, waits for a CancelledError.
+                raise world.violation("cancelled", f"{request} was cancelled, and returned as if it was not")
 
     def _begin(self, request: Request) -> Any:
         oracle = self.world.oracle

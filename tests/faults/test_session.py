@@ -307,3 +307,12 @@ def test_a_close_that_leaves_what_nobody_owns_is_found(field: int | None, told: 
     with pytest.raises(Violation, match=told):
         Session(world, [[WRITE]], NoFaults(), end="close").run()
     assert world.outcome.kind == "structure"
+
+
+def test_a_cancel_that_is_swallowed_is_found() -> None:
+    class SwallowsCancels(Wrapped):
+        async def pwrite(self, data: bytes, offset: int, *, fua: bool = False) -> None:
+            with suppress(asyncio.CancelledError):
+                await self.below.pwrite(data, offset, fua=fua)
+
+    assert kind_of(Altered(SwallowsCancels), [WRITE._replace(cancels=1)]) == "cancelled"
