@@ -88,6 +88,9 @@ class NoFaults:
 class Rule:
     """One line of a hand-written plan.
 
+    With ``budget`` the disk is full after so many bytes of matching I/O: every one that would take more meets
+    the rule, and a smaller one that still fits does not. Otherwise ``nth`` says which.
+
     ``event`` is ``kind`` or ``kind:region``; ``nth`` counts matching I/Os from 1 (0: every one); ``state``
     must be the plan's state for the rule to count, and ``new_state`` is what it becomes.
     """
@@ -98,9 +101,21 @@ class Rule:
     once: bool = True
     offset: int | None = None
     """Only I/Os whose range holds this byte."""
+    budget: int | None = None
     state: int = 0
     new_state: int | None = None
     seen: int = 0
+    taken: int = 0
+    """Bytes of the I/Os that the budget has let through."""
+
+    def is_due(self, io: IO) -> bool:
+        """Whether this one, which matches, is the one."""
+        self.seen += 1
+        if self.budget is None:
+            return self.nth in (0, self.seen) or (not self.once and self.seen >= self.nth)
+        fits = self.taken + io.length <= self.budget
+        self.taken += io.length if fits else 0
+        return not fits
 
     def matches(self, io: IO) -> bool:
         kind, _, region = self.event.partition(":")
@@ -118,7 +133,7 @@ def parse_rule(text: str) -> Rule:
         ValueError: an unknown word or value, named.
     """
     words = dict(word.partition("=")[::2] for word in shlex.split(text))
-    known = {"event", "nth", "errno", "effect", "short", "once", "offset", "state", "new-state", "pages"}
+    known = {"event", "nth", "errno", "effect", "short", "once", "offset", "state", "new-state", "pages", "budget"}
     if unknown := words.keys() - known:
         raise ValueError(
             f"rule {text!r}: found {', '.join(sorted(unknown))}, expected some of {', '.join(sorted(known))}"
@@ -126,13 +141,14 @@ def parse_rule(text: str) -> Rule:
     if "event" not in words:
         raise ValueError(f"rule {text!r}: expected event=KIND or event=KIND:REGION")
     short = words.get("short", "off") == "on"
-    number = 0 if short else _errno(words.get("errno", "EIO"))
+    number = 0 if short else _errno(words.get("errno", "ENOSPC" if "budget" in words else "EIO"))
     return Rule(
         event=words["event"],
         fate=Fate(number, words.get("effect", "none" if number else "all"), short, words.get("pages", "retry_ok")),
         nth=int(words.get("nth", "1")),
         once=words.get("once", "on") == "on",
         offset=int(words["offset"]) if "offset" in words else None,
+        budget=int(words["budget"]) if "budget" in words else None,
         state=int(words.get("state", "0")),
         new_state=int(words["new-state"]) if "new-state" in words else None,
     )
@@ -160,9 +176,7 @@ class Rules:
     def fate(self, io: IO) -> Fate:
         for rule in self.rules:
             if rule.state in (0, self.state) and rule.matches(io):
-                rule.seen += 1
-                due = rule.nth in (0, rule.seen) or (not rule.once and rule.seen >= rule.nth)
-                if due:
+                if rule.is_due(io):
                     self.state = self.state if rule.new_state is None else rule.new_state
                     self.injected += rule.fate.errno != 0 or rule.fate.effect != "all"
                     return rule.fate

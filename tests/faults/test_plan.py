@@ -52,6 +52,14 @@ def test_a_rule_says_which_error_and_what_became_of_the_data() -> None:
     assert parse_rule("event=flush pages=clean_new").fate.pages == "clean_new"
 
 
+def test_a_disk_of_few_bytes_is_full_for_what_does_not_fit() -> None:
+    plan = Rules([parse_rule("event=write budget=1000")])
+    sizes = [512, 512, 400, 512, 88, 1]
+    fates = [plan.fate(IO(number, "write", 0, size, "data")) for number, size in enumerate(sizes)]
+    assert [fate.errno for fate in fates] == [0, errno.ENOSPC, 0, errno.ENOSPC, 0, errno.ENOSPC]
+    assert plan.injected == 3
+
+
 def test_a_short_io_is_no_error() -> None:
     plan = Rules([parse_rule("event=write short=on")])
     assert plan.fate(WRITE) == Fate(short=True)
