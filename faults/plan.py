@@ -175,11 +175,10 @@ class Rules:
 
     def fate(self, io: IO) -> Fate:
         for rule in self.rules:
-            if rule.state in (0, self.state) and rule.matches(io):
-                if rule.is_due(io):
-                    self.state = self.state if rule.new_state is None else rule.new_state
-                    self.injected += rule.fate.errno != 0 or rule.fate.effect != "all"
-                    return rule.fate
+            if rule.state in (0, self.state) and rule.matches(io) and rule.is_due(io):
+                self.state = self.state if rule.new_state is None else rule.new_state
+                self.injected += rule.fate.errno != 0 or rule.fate.effect != "all"
+                return rule.fate
         return FINE
 
 
