@@ -168,7 +168,7 @@ class SimLoop(FencedLoop):
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         task = getattr(callback, "__self__", None)
-        if isinstance(task, SimTask):
+        if type(task) is SimTask:
             # A step of a task: asyncio's C code, which does not look at the handle.
             own = contextvars.copy_context() if context is None else context  # an empty one is false, and counts
             self._ready.append((callback, args, own, task))
@@ -192,9 +192,9 @@ class SimLoop(FencedLoop):
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Any = None) -> Any:
         number = self._numbers = self._numbers + 1
-        SimTask.number = number  # asyncio puts the task into a set before it can be given its own
-        task = SimTask(coro, loop=self, name=name or f"task-{number}", context=context)
-        task.number = number
+        task: SimTask[Any] = SimTask.__new__(SimTask)
+        task.number = number  # first, because asyncio puts the task into a set at once
+        SimTask.__init__(task, coro, loop=self, name=name or f"task-{number}", context=context)
         return task
 
     def create_future(self) -> asyncio.Future[Any]:
