@@ -153,6 +153,27 @@ async def test_a_lost_connection_is_never_made_again(tmp_path: Path) -> None:
         assert storage.pread_now(bytearray(5), 0) == 0
 
 
+async def test_a_write_that_was_sent_is_waited_for_also_when_cancelled(tmp_path: Path) -> None:
+    #  t   the writer                          the server
+    #  0   sends "old"                         holds it
+    #  1   is cancelled, and waits
+    #  2                                       does it, and answers
+    #  3   raises CancelledError; "new" comes after "old"
+    async with exported(tmp_path) as (storage, exporter):
+        exporter.holding = True
+        writing = asyncio.create_task(storage.pwrite_some(memoryview(b"old"), 0))
+        await exporter.arrived.acquire()
+        for _ in range(5):
+            writing.cancel()
+            await asyncio.sleep(0)
+        assert not writing.done()
+        exporter.release()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        await write_full(storage, memoryview(b"new"), 0)
+        assert exporter.content[:3] == b"new"
+
+
 async def test_a_flush_that_fails_says_so(tmp_path: Path) -> None:
     async with exported(tmp_path) as (storage, exporter):
         exporter.refuse[Command.FLUSH] = ErrorCode.EIO

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from aiovdi.nbd.handshake import ServerHandshake
+from aiovdi.nbd.terms import ExportInfo
 from aiovdi.nbd.wire import Command, ErrorCode
 from aiovdi.storage.nbd_connection import Connection, connect
 from aiovdi.storage.nbd_uri import Address, parse
@@ -176,6 +179,23 @@ async def test_something_else_than_nbd_is_reported(tmp_path: Path) -> None:
     assert caught.value.errno == errno.EPROTO
 
 
+async def test_a_server_that_answers_before_it_was_asked_is_dropped(tmp_path: Path) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handshake = ServerHandshake({"disk": ExportInfo(name="disk", size=512)})
+        writer.write(handshake.take_output())
+        while not handshake.receive(await reader.read(1000)):
+            writer.write(handshake.take_output())
+        writer.write(handshake.take_output() + b"\x67")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, tmp_path / "sock"):
+        connection = await connect(Address(export="disk", path=str(tmp_path / "sock")), name="the disk", context=None)
+        with pytest.raises(OSError, match="before it was asked"):
+            read(connection, 0)
+        await connection.close()
+
+
 async def test_where_nobody_listens_there_is_no_connection(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await connect(Address(export="x", path=str(tmp_path / "sock")), name="the disk", context=None)
@@ -211,6 +231,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory, peer: Callable[[str],
     files = ["-keyout", folder / "server-key.pem", "-out", folder / "ca-cert.pem"]
     kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     subprocess.run([peer("openssl"), "req", *kind, *names, *files], check=True, capture_output=True)
+    shutil.copy(folder / "ca-cert.pem", folder / "server-cert.pem")
     return folder
 
 
@@ -249,3 +270,16 @@ async def test_the_certificate_of_another_host_is_refused(encrypted: Exporter, c
     )
     with pytest.raises(ssl.SSLCertVerificationError, match="example"):
         await connect(address, name="the disk", context=address.ssl_context())
+
+
+async def test_tls_with_nbdkit(tmp_path: Path, certificates: Path, peer: Callable[[str], str]) -> None:
+    options = ["--tls=require", f"--tls-certificates={certificates}", "--filter=exitlast"]
+    serve = [peer("nbdkit"), "--unix", tmp_path / "sock", "--pidfile", tmp_path / "pid", *options, "memory", "1M"]
+    await asyncio.to_thread(subprocess.run, serve, check=True)
+    address = parse(f"nbds+unix:///?socket={tmp_path}/sock&tls-certificates={certificates}")
+    connection = await connect(address, name="the disk", context=address.ssl_context())
+    await connection.request(Command.WRITE, offset=5, length=100_000, data=memoryview(b"x" * 100_000))
+    memory, future = read(connection, 0, 100_006)
+    await future
+    assert memory == bytes(5) + b"x" * 100_000 + b"\0"
+    await connection.close()
