@@ -3,8 +3,8 @@
 Each task awaits a future, makes a new one for the next time around, and sets that of its neighbour; the
 token goes around twenty times in a run. One is ready at any time, so what is measured is the loop and not
 the choosing. `faults` runs its bare loop and tape; the peers run through `simloop.explore` and
-`simloom.run`. Timed are the runs alone, after some that warm up. The bars beside the peers are what the
-design's floor and aim are beside the 7.2 µs of simloop when it was written.
+`simloom.run`. Timed are the runs alone, after some that warm up, in seconds of a core. The bars beside
+the peers are what the design's floor and aim are beside the 7.2 µs of simloop when it was written.
 """
 
 from benchmarks.row import Bar, Metric, Row

@@ -3,8 +3,9 @@
 A disk of twelve blocks, of 4 KiB or of 1 MiB, is stopped in the middle of 24 small writes: half of them
 are covered by a flush, of the others some have ended and some are on their way. Of all that may be left
 one state is drawn; the second reader reads the image and every sector is judged. Then the next. Timed is
-everything from the question what may survive to the verdict. The peer is the usual way, for 1 MiB, since
-QEMU opens no smaller blocks: the image goes to a temporary file, and `qemu-io` opens it and reads it.
+everything from the question what may survive to the verdict, in seconds of a core. The peer is the usual
+way, for 1 MiB, since QEMU opens no smaller blocks: the image goes to a temporary file, and `qemu-io`
+opens it and reads it.
 """
 
 from collections.abc import AsyncIterator

@@ -4,8 +4,8 @@ The default profile, seeds 0 to 299, one process: the workload is drawn, the ima
 simulated storage and used by up to four clients with faults and cancels, and the session ends by a close,
 a kill or a power loss; what is left is read by the second reader, every sector is judged, and the next
 session opens it. "runs" are those. The design's figure speaks of a run of 75 steps with one session, and
-the profile has since grown to twice that, so "sessions" counts ends that were read and judged, and
-"75 steps" the steps of the loop by 75. A run that fails, fails the row.
+the profile has since grown to twice that, so "sessions" counts ends that were read and judged, and "75
+steps" the steps of the loop by 75. Seconds are those of a core. A run that fails, fails the row.
 """
 
 from functools import partial

@@ -3,8 +3,9 @@
 The program has three tasks of three awaits each. Every schedule is a run of its own from a seed of its
 own, in one process, with every choice recorded so that it replays. `faults` runs its bare loop and tape;
 the peers, simulators for asyncio too, run through `simloop.explore` and `simloom.run`, which record a
-trace besides and cannot leave it. Timed are the runs alone, after some that warm up. The bars beside the
-peers are what the design's floor and aim are beside the best of them, 595 a second when it was written.
+trace besides and cannot leave it. Timed are the runs alone, after some that warm up, in seconds of a
+core. The bars beside the peers are what the design's floor and aim are beside the best of them, 595 a
+second when it was written.
 """
 
 from benchmarks.row import Bar, Metric, Row

@@ -1,9 +1,10 @@
 """How small does a failure become, and how long does that take?
 
 A side is a bug of the corpus; in each round another search finds it, and what is timed is the shrinking
-alone, of schedule, faults, workload and crash image together, in one process. The design bounds a minimal
-case by 3 operations, 2 deviations of the schedule, 1 fault and 1 torn unit, which is a size of 7; the aim
-of 4 is one of each. The parts stand beside it for information. Its time is 1 s, and 0.3 s the aim.
+alone, of schedule, faults, workload and crash image together, in seconds of a core. The design bounds a
+minimal case by 3 operations, 2 deviations of the schedule, 1 fault and 1 torn unit, which is a size of 7;
+the aim of 4 is one of each. The parts stand beside it for information. Its time is 1 s, and 0.3 s the
+aim.
 """
 
 from collections.abc import AsyncIterator

@@ -3,10 +3,10 @@
 There are 1,884 workloads over twelve operations. Each is run once without a fault, and then once for
 every I/O that it made and every fate that such an I/O can have: errors, short and partial transfers,
 cancels before and after it, power loss and kill at it. By default a turn takes every 97th workload, from
-another one each turn, on one core, and "whole" is an estimate: what all of them would take on all cores.
-Workloads of three operations are the most and the longest, and a sample has its share of them. With
-BENCHMARKS_WHOLE=1 the whole of it is run once, by `python -m faults sweep`, and timed by itself. A case
-that fails, fails the row.
+another one each turn, in seconds of a core, and "whole" is an estimate: what all of them would take on
+all cores. Workloads of three operations are the most and the longest, and a sample has its share of them.
+With BENCHMARKS_WHOLE=1 the whole of it is run once, by `python -m faults sweep`, and timed by itself. A
+case that fails, fails the row.
 """
 
 import json
