@@ -30,6 +30,8 @@ class Clients:
         """A request was told that the disk takes no more writes."""
         self.has_changed = False
         """A request that changes something was acknowledged."""
+        self.errors = 0
+        """Requests that failed, and not because the disk had stopped."""
         self.is_closing = False
         self.is_over = False
         """The process is gone, and with it whoever would have been told anything."""
@@ -113,7 +115,9 @@ class Clients:
             raise self.world.violation("unexpected", f"{where} raised {error!r}") from error
         if not self._plan.injected:
             raise self.world.violation("spurious", f"{where} failed with {error}, and nothing was injected") from error
-        self.has_stopped = self.has_stopped or target.stops(error)
+        stops = target.stops(error)
+        self.has_stopped = self.has_stopped or stops
+        self.errors += not stops
 
 
 async def _change(disk: Disk, request: Request) -> None:

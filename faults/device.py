@@ -173,6 +173,8 @@ class Device:
     def _set_length(self, length: int, now: Instant) -> None:
         if length < self.length:
             self._cut(length, now)
+        elif length > self.length:
+            self._grow(now)
         self.length = length
         self.lengths.append((length, now))
 
@@ -184,6 +186,12 @@ class Device:
             content = self.volatile[unit][:keep].ljust(self.unit, b"\0") if unit == edge else self._zeros
             if content != self.volatile[unit]:
                 self._put(unit, content, now)
+
+    def _grow(self, now: Instant) -> None:
+        """Zeros are past the end, also where a cut was given up since and the medium still has what was there."""
+        for unit in [unit for unit in self.durable if unit * self.unit >= self.length and unit not in self.versions]:
+            if self.durable[unit] != self._zeros:
+                self._put(unit, self._zeros, now)
 
     # Durability
 

@@ -21,7 +21,7 @@ from faults.oracle import Violation
 from faults.plan import Plan
 from faults.storage import PowerLost, SimStorage
 from faults.target import Disk
-from faults.workload import Workload
+from faults.workload import SECTOR, Request, Workload
 from faults.world import World
 
 __all__ = ["Session"]
@@ -81,6 +81,7 @@ class Session:
         self._dies_closing = closing == "dies"
         self._closes_early = self._closes and world.target.drains and world.tape.chance("close.early", closes_early)
         self._squeezes = world.tape.draw("squeezes", SQUEEZES) if closes_early else 0
+        self._is_calmed = bool(closes_early and world.tape.draw("calm", 2))
 
     def run(self) -> None:
         """To the end, and what is left is judged. Raises Violation."""
@@ -123,6 +124,8 @@ class Session:
         for client in clients:
             await client
         self._look_for_leaks(disk)
+        if self._is_calmed:
+            await self._recover(disk)
         if not self._closes:
             return False
         await self._read_back(disk)
@@ -131,6 +134,23 @@ class Session:
     def _squeeze(self, disk: Disk) -> None:
         if not self.clients.is_closing:
             self.world.target.squeeze(disk)
+
+    async def _recover(self, disk: Disk) -> None:
+        """Nothing fails any more: a disk that has not stopped must do what it is asked, if not at once then again.
+
+        At once it may still tell of what failed before.
+        """
+        world = self.world
+        self.storage.calm()
+        where = world.tape.draw("calm.offset", world.target.size // SECTOR) * SECTOR
+        for kind, length in (("flush", 0), ("write", SECTOR), ("flush", 0)):
+            for attempt in range(2):
+                errors = self.clients.errors
+                await self.clients.send(disk, [Request(f"Z{world.outcome.images}{attempt}", kind, where, length)])
+                if self.clients.errors == errors:
+                    break
+            else:
+                raise world.violation("spurious", f"nothing fails any more, and every {kind} still does")
 
     async def _read_back(self, disk: Disk) -> None:
         """Everything, while the disk is open: what it shows now must be what it promised."""
@@ -165,6 +185,8 @@ class Session:
             await disk.close()
         except Exception as error:
             self.clients.judge("close", error)
+            if self._is_calmed and not self._closes_early and not self.world.target.stops(error):
+                raise self.world.violation("spurious", f"nothing fails any more, and close raised {error!r}") from error
             return False
         oracle = self.world.oracle
         # What an earlier session left to the page cache is not this one's to flush, unless it changes something.

@@ -18,7 +18,7 @@ from faults.corruption import OF_READS, OF_WRITES, end_corrupted, read_corrupted
 from faults.device import Device, Operation
 from faults.hold import Hold
 from faults.loop import SimLoop
-from faults.plan import IO, Fate, Plan, parse_rule
+from faults.plan import IO, Fate, NoFaults, Plan, parse_rule
 from faults.tape import Tape
 from faults.trace import Trace
 from faults.writelog import WriteLog
@@ -161,6 +161,10 @@ class SimStorage:
 
     async def close(self) -> None:
         """Nothing to release."""
+
+    def calm(self) -> None:
+        """Nothing fails from now on."""
+        self._plan = NoFaults()
 
     def hold(self, rule: str) -> Hold:
         """Hold the I/O that ``rule`` names, in the language of plans, until it is released."""

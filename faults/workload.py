@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from faults.tape import Generator, Tape
 
-__all__ = ["Habits", "Profile", "Request", "Workload", "payload"]
+__all__ = ["SECTOR", "Habits", "Profile", "Request", "Workload", "payload"]
 
 SECTOR = 512
 RAGGED_MAX = 4

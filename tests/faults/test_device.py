@@ -106,3 +106,13 @@ def test_a_device_of_the_same_kind_keeps_its_options_and_nothing_else() -> None:
     assert (other.unit, other.order, other.flush_lies) == (4096, "sequential", True)
     assert other.stable() == b"z" * 4096
     assert not other.versions
+
+
+def test_a_file_that_grows_again_shows_zeros_also_when_its_cut_was_given_up() -> None:
+    device = Device.holding(b"old" * 512)
+    device.end(device.issue_resize(512))
+    device.lose(device.tick(), keep=lambda _: False, visible=False)
+    device.end(device.issue_resize(1536))
+    assert device.read(512, 1024) == bytes(1024)
+    device.end_flush(device.tick())
+    assert device.stable() == (b"old" * 171)[:512] + bytes(1024)

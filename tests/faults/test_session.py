@@ -316,3 +316,27 @@ def test_a_cancel_that_is_swallowed_is_found() -> None:
                 await self.below.pwrite(data, offset, fua=fua)
 
     assert kind_of(Altered(SwallowsCancels), [WRITE._replace(cancels=1)]) == "cancelled"
+
+
+def test_a_disk_that_never_recovers_from_a_failure_is_found() -> None:
+    class NeverAgain(Wrapped):
+        error: Exception | None = None
+
+        async def pwrite(self, data: bytes, offset: int, *, fua: bool = False) -> None:
+            if self.error:
+                raise self.error
+            try:
+                await self.below.pwrite(data, offset, fua=fua)
+            except Exception as error:
+                self.error = error
+                raise
+
+    def told_of(target: VDI) -> World:
+        world = World(target, ReplayTape([Draw("calm", 2, 1)]))
+        plan = Rules([parse_rule("event=write:data errno=EIO")])
+        Session(world, [[WRITE]], plan, end="close", closes_early=0.5).run()
+        return world
+
+    assert told_of(VDI(blocks=2)).outcome.injected == 1
+    with pytest.raises(Violation, match="nothing fails any more, and every write still does"):
+        told_of(Altered(NeverAgain))
