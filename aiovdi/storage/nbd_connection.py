@@ -231,7 +231,7 @@ class Connection(asyncio.BufferedProtocol):
             self._idle.set_result(None)
 
     def _send_soon(self) -> None:
-        if not self._is_sending and not self._is_paused:
+        if not self._is_sending:
             self._is_sending = True
             self._loop.call_soon(self._send)
 

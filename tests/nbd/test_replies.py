@@ -1,6 +1,6 @@
 """The replies, read back by the second reader, in each of the three layouts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from aiovdi.nbd.replies import ChunkReplies, SimpleReplies, replies_for
 from aiovdi.nbd.terms import BlockSizes, ExportInfo, Negotiated
 from aiovdi.nbd.transmission import Request
-from aiovdi.nbd.wire import ErrorCode
+from aiovdi.nbd.wire import EXTENTS_MAX, ErrorCode
 from tests.nbd import spec
 from tests.nbd.spec import READ, REQ_ONE, STATUS, WRITE, Asked, Told, read_replies
 
@@ -85,51 +85,58 @@ def test_a_read_in_parts_may_end_without_a_last_part(layout: str) -> None:
 # BLOCK_STATUS
 
 
-def status(layout: str, asked: Request, *states: tuple[int, int], export: ExportInfo = EXPORT) -> list[tuple[int, int]]:
-    raw = chunk_encoder(layout, export).block_status(asked, {1: iter(states)})
+def status(
+    layout: str, asked: Request, states: Iterable[tuple[int, int]], *, export: ExportInfo = EXPORT
+) -> list[tuple[int, int]]:
+    raw = chunk_encoder(layout, export).block_status(asked, {1: states})
     return judged(raw, asked, layout=layout, contexts=frozenset({1})).extents[1]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
 def test_extents_are_told_as_they_are(layout: str) -> None:
-    assert status(layout, request(STATUS), (100, 0), (200, 3), (900, 0)) == [(100, 0), (200, 3), (900, 0)]
+    assert status(layout, request(STATUS), [(100, 0), (200, 3), (900, 0)]) == [(100, 0), (200, 3), (900, 0)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
 def test_neighbours_of_one_state_are_joined_and_empty_ones_left_out(layout: str) -> None:
-    assert status(layout, request(STATUS), (0, 3), (100, 0), (0, 3), (200, 0), (5, 3)) == [(300, 0), (5, 3)]
+    assert status(layout, request(STATUS), [(0, 3), (100, 0), (0, 3), (200, 0), (5, 3)]) == [(300, 0), (5, 3)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
 def test_no_extent_begins_past_what_was_asked(layout: str) -> None:
-    assert status(layout, request(STATUS), (999, 0), (1, 3), (50, 0)) == [(999, 0), (1, 3)]
-    assert status(layout, request(STATUS), (1000, 0), (50, 3)) == [(1000, 0)]
+    assert status(layout, request(STATUS), [(999, 0), (1, 3), (50, 0)]) == [(999, 0), (1, 3)]
+    assert status(layout, request(STATUS), [(1000, 0), (50, 3)]) == [(1000, 0)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
 def test_who_asks_for_one_extent_gets_one_that_is_no_longer_than_asked(layout: str) -> None:
     one = request(STATUS, flags=REQ_ONE)
-    assert status(layout, one, (5000, 3), (50, 0)) == [(1000, 3)]
-    assert status(layout, one, (10, 3), (50, 0)) == [(10, 3)]
+    assert status(layout, one, [(5000, 3), (50, 0)]) == [(1000, 3)]
+    assert status(layout, one, [(10, 3), (50, 0)]) == [(10, 3)]
 
 
 def test_an_extent_longer_than_32_bits_is_told_as_far_as_they_go() -> None:
     asked = request(STATUS, length=(1 << 32) - 1)
-    assert status("structured", asked, (1 << 40, 3), (512, 0)) == [((1 << 32) - 65536, 3)]
-    assert status("extended", asked, (1 << 40, 3), (512, 0)) == [(1 << 40, 3)]
+    assert status("structured", asked, [(1 << 40, 3), (512, 0)]) == [((1 << 32) - 65536, 3)]
+    assert status("extended", asked, [(1 << 40, 3), (512, 0)]) == [(1 << 40, 3)]
+
+
+def without_end() -> Iterator[tuple[int, int]]:
+    for number in count():
+        yield 1, number % 2
 
 
 @pytest.mark.parametrize(("layout", "fitting"), [("structured", 512), ("extended", 256)])
-def test_no_more_is_taken_than_a_reply_can_hold(layout: str, fitting: int) -> None:
+def test_no_more_is_taken_than_a_payload_can_hold(layout: str, fitting: int) -> None:
     export = ExportInfo(name="x", size=1 << 40, block_sizes=BlockSizes(payload_max=4096))
+    assert len(status(layout, request(STATUS, length=1 << 31), without_end(), export=export)) == fitting
 
-    def without_end() -> Iterator[tuple[int, int]]:
-        for number in count():
-            yield 1, number % 2
 
-    asked = request(STATUS, length=1 << 31)
-    raw = chunk_encoder(layout, export).block_status(asked, {1: without_end()})
-    assert len(judged(raw, asked, layout=layout, contexts=frozenset({1})).extents[1]) == fitting
+@pytest.mark.parametrize("layout", LAYOUTS[1:])
+def test_no_more_is_taken_than_a_server_should_send(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert EXTENTS_MAX == 1 << 20
+    monkeypatch.setattr("aiovdi.nbd.replies.EXTENTS_MAX", 1000)
+    assert len(status(layout, request(STATUS, length=1 << 31), without_end())) == 1000
 
 
 @pytest.mark.parametrize("layout", LAYOUTS[1:])

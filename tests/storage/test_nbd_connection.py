@@ -272,6 +272,24 @@ async def test_the_certificate_of_another_host_is_refused(encrypted: Exporter, c
         await connect(address, name="the disk", context=address.ssl_context())
 
 
+async def test_a_server_may_want_to_know_who_comes(tmp_path: Path, certificates: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / "ca-cert.pem", certificates / "server-key.pem")
+    context.load_verify_locations(certificates / "ca-cert.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    known = tmp_path / "known"
+    known.mkdir()
+    for file, name in [("ca-cert", "ca-cert"), ("ca-cert", "client-cert"), ("server-key", "client-key")]:
+        shutil.copy(certificates / f"{file}.pem", known / f"{name}.pem")
+    async with Exporter(tmp_path / "tls", CONTENT, context=context) as strict:
+        stranger = parse(f"nbds+unix:///disk?socket={strict.path}&tls-certificates={certificates}")
+        with pytest.raises(OSError):  # which one is a matter of TLS's version
+            await connect(stranger, name="the disk", context=stranger.ssl_context())
+        guest = parse(f"nbds+unix:///disk?socket={strict.path}&tls-certificates={known}")
+        connection = await connect(guest, name="the disk", context=guest.ssl_context())
+        await connection.close()
+
+
 async def test_tls_with_nbdkit(tmp_path: Path, certificates: Path, peer: Callable[[str], str]) -> None:
     options = ["--tls=require", f"--tls-certificates={certificates}", "--filter=exitlast"]
     serve = [peer("nbdkit"), "--unix", tmp_path / "sock", "--pidfile", tmp_path / "pid", *options, "memory", "1M"]

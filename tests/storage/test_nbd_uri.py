@@ -61,6 +61,7 @@ def test_a_uri_may_insist_on_tls_and_say_how() -> None:
         ("nbds://host/x?tls-verify-peer=yes", "expected 0 or 1"),
         ("nbds://host/x?tls-type=psk", "expected x509"),
         ("nbd://host/a%00b", "NUL"),
+        ("nbd://host/a%FFb", "utf-8"),
         ("nbd://host/" + "n" * 4097, "4096"),
         ("nbd://host:port/x", "port"),
     ],
