@@ -83,7 +83,8 @@ class Clients:
             return oracle.begin_read(request.offset, request.length, str(request))
         if request.kind == "flush":
             return oracle.begin_flush()
-        return oracle.begin_write(request.offset, payload(request), request.name, fua=request.is_fua)
+        is_fua = request.is_fua or (self.world.target.writes_through and request.kind != "discard")
+        return oracle.begin_write(request.offset, payload(request), request.name, fua=is_fua)
 
     async def _perform(self, disk: Disk, request: Request, token: Any) -> None:
         oracle = self.world.oracle

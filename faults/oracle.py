@@ -91,7 +91,7 @@ class Oracle:
         self._by_sector: dict[int, list[Write]] = {}
         self._reads: list[Read] = []
         self._flushes: list[Flush] = []
-        self._gave_up = False
+        self.gave_up = False
         """The host may have given up pages: what readers see may go back to what is stable when they are dropped."""
 
     # Writes
@@ -204,7 +204,7 @@ class Oracle:
 
     def fail_flush(self) -> None:
         """A flush of the storage failed and pages were given up: a reader may see what is stable, too."""
-        self._gave_up = True
+        self.gave_up = True
         for sector, values in self._stable.items():
             self._settled[sector] = self._settled.get(sector, {_BLANK}) | values
         for write in self._under_way:
@@ -229,7 +229,7 @@ class Oracle:
     def lose_power(self) -> None:
         """Only what is stable is left, and all of it is stable now."""
         self._settled = {sector: set(values) for sector, values in self._stable.items()}
-        self._gave_up = False
+        self.gave_up = False
         self._end_writes()
 
     def foretell(self, *, power: bool) -> "Oracle":
@@ -247,7 +247,7 @@ class Oracle:
 
     def trust(self) -> None:
         """A session that changed something has closed: it had dropped what the host gave up, and read again."""
-        self._gave_up = False
+        self.gave_up = False
 
     def _end_writes(self) -> None:
         self._under_way.clear()
@@ -276,7 +276,7 @@ class Oracle:
         """What was found when nothing was under way is what there is; after a power loss it is stable too."""
         for sector in list(self._settled):
             found = content[sector * SECTOR : (sector + 1) * SECTOR]
-            self._settled[sector] = {found} | self._stable[sector] if self._gave_up else {found}
+            self._settled[sector] = {found} | self._stable[sector] if self.gave_up else {found}
             if stable:
                 self._stable[sector] = {found}
 

@@ -28,6 +28,8 @@ __all__ = ["Session"]
 
 CLOSINGS = ("", "", "", "", "closes", "dies")
 """What a disk does before its power goes or its process is killed: mostly it is not closed at all."""
+CALMS: tuple[tuple[str, ...], ...] = ((), ("flush",), ("flush", "write", "flush"))
+"""What is asked of a disk after everything else, when nothing fails any more."""
 SQUEEZES = 4
 """How often the disk may be made to forget what it has cached, where the tape draws the requests."""
 CLOSE_IOS = 12
@@ -81,7 +83,7 @@ class Session:
         self._dies_closing = closing == "dies"
         self._closes_early = self._closes and world.target.drains and world.tape.chance("close.early", closes_early)
         self._squeezes = world.tape.draw("squeezes", SQUEEZES) if closes_early else 0
-        self._is_calmed = bool(closes_early and world.tape.draw("calm", 2))
+        self._calm = CALMS[world.tape.draw("calm", len(CALMS))] if closes_early else ()
 
     def run(self) -> None:
         """To the end, and what is left is judged. Raises Violation."""
@@ -124,7 +126,7 @@ class Session:
         for client in clients:
             await client
         self._look_for_leaks(disk)
-        if self._is_calmed:
+        if self._calm:
             await self._recover(disk)
         if not self._closes:
             return False
@@ -143,25 +145,40 @@ class Session:
         world = self.world
         self.storage.calm()
         where = world.tape.draw("calm.offset", world.target.size // SECTOR) * SECTOR
-        for kind, length in (("flush", 0), ("write", SECTOR), ("flush", 0)):
+        for kind in self._calm:
             for attempt in range(2):
                 errors = self.clients.errors
-                await self.clients.send(disk, [Request(f"Z{world.outcome.images}{attempt}", kind, where, length)])
+                await self.clients.send(disk, [Request(f"Z{world.outcome.images}{attempt}", kind, where, SECTOR)])
                 if self.clients.errors == errors:
                     break
             else:
                 raise world.violation("spurious", f"nothing fails any more, and every {kind} still does")
+        await self._read_flushed(disk)
 
     async def _read_back(self, disk: Disk) -> None:
         """Everything, while the disk is open: what it shows now must be what it promised."""
+        content = await self._observed(disk)
+        if content is not None and not self.clients.has_stopped and not self.plan.injected:
+            self.world.oracle.narrow(content, stable=False)
+
+    async def _read_flushed(self, disk: Disk) -> None:
+        """Nothing has happened since a flush: what is there now will be there after a power loss.
+
+        A request that failed has been done by then or has not; it is not done later.
+        """
+        content = await self._observed(disk)
+        if content is not None and not self.clients.has_stopped and not self.world.oracle.gave_up:
+            self.world.oracle.narrow(content, stable=True)
+
+    async def _observed(self, disk: Disk) -> bytes | None:
+        """The whole disk; None: it cannot be read, and may say so."""
         try:
-            content = await disk.pread(self.world.target.size, 0)
+            content = bytes(await disk.pread(self.world.target.size, 0))
         except Exception as error:
             self.clients.judge("reading back", error)
-            return
-        self.world.oracle.observe(bytes(content), "read back before close")
-        if not self.clients.has_stopped and not self.plan.injected:
-            self.world.oracle.narrow(bytes(content), stable=False)
+            return None
+        self.world.oracle.observe(content, "read back before close")
+        return content
 
     # The close
 
@@ -185,7 +202,7 @@ class Session:
             await disk.close()
         except Exception as error:
             self.clients.judge("close", error)
-            if self._is_calmed and not self._closes_early and not self.world.target.stops(error):
+            if self._calm and not self._closes_early and not self.world.target.stops(error):
                 raise self.world.violation("spurious", f"nothing fails any more, and close raised {error!r}") from error
             return False
         oracle = self.world.oracle

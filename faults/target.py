@@ -34,6 +34,8 @@ class Target(Protocol):
     """The unit in which the driver allocates, so that workloads meet at its borders."""
     grows: bool = True
     """Whether the storage below may be resized. One that may not has the length of ``blank()`` for good."""
+    writes_through: bool = False
+    """Whether every write, and every write of zeros, is durable when it returns."""
     drains: bool = False
     """Whether ``close`` may be called while requests are under way: they finish, and new ones are refused."""
 

@@ -39,6 +39,7 @@ class VDI(Target):
         blocks, block_size: of the disk.
         window: how many slots are made clean at a time; small, so that windows end within a run.
         grows: whether the storage below can; if not it has room for every block, with old bytes in it.
+        writes_through: whether the disk makes every write durable.
         past: whether the image was used before, see ``PAST``; it reads as zeros like a new one.
         shapes: whether a run may choose another geometry.
     """
@@ -54,6 +55,7 @@ class VDI(Target):
         block_size: int = 4096,
         window: int = 2,
         grows: bool = True,
+        writes_through: bool = False,
         past: bool = False,
         shapes: bool = True,
     ) -> None:
@@ -62,6 +64,7 @@ class VDI(Target):
         self.size = blocks * block_size
         self.block_size = block_size
         self.grows = grows
+        self.writes_through = writes_through
         self._blocks = blocks
         self._window = window
         self._shapes = shapes
@@ -81,7 +84,7 @@ class VDI(Target):
         return bytes(image) + b"".join(zeros) + OLD_BYTES * (0 if self.grows else self.size)
 
     async def open(self, storage: Any) -> Disk:
-        disk = self.disk(storage, await read_header(storage), writable=True)
+        disk = self.disk(storage, await read_header(storage), writable=True, write_through=self.writes_through)
         disk._slots.window_max = self._window
         disk._slots._window = self._window
         return disk
@@ -136,7 +139,8 @@ class VDI(Target):
         full = VDI(self.disk, name=self.name, window=self._window, grows=False)
         used = VDI(self.disk, name=self.name, window=self._window, past=True)
         tiny = VDI(self.disk, name=self.name, blocks=3, block_size=2048, window=self._window)
-        return [self, self, self, wide, full, used, tiny]
+        through = VDI(self.disk, name=self.name, window=self._window, writes_through=True)
+        return [self, self, self, wide, full, used, tiny, through]
 
 
 def _astray(slots: Slots) -> list[str]:

@@ -332,7 +332,7 @@ def test_a_disk_that_never_recovers_from_a_failure_is_found() -> None:
                 raise
 
     def told_of(target: VDI) -> World:
-        world = World(target, ReplayTape([Draw("calm", 2, 1)]))
+        world = World(target, ReplayTape([Draw("calm", 3, 2)]))
         plan = Rules([parse_rule("event=write:data errno=EIO")])
         Session(world, [[WRITE]], plan, end="close", closes_early=0.5).run()
         return world
@@ -340,3 +340,47 @@ def test_a_disk_that_never_recovers_from_a_failure_is_found() -> None:
     assert told_of(VDI(blocks=2)).outcome.injected == 1
     with pytest.raises(Violation, match="nothing fails any more, and every write still does"):
         told_of(Altered(NeverAgain))
+
+
+def test_what_was_there_after_a_flush_must_be_there_after_a_power_loss() -> None:
+    class FailsLate(Wrapped):
+        """A write that was told to have failed, and is done behind everybody's back."""
+
+        async def pwrite(self, data: bytes, offset: int, *, fua: bool = False) -> None:
+            self.data, self.offset = data, offset
+            raise OSError("no")
+
+        async def close(self) -> None:
+            await self.below.pwrite(self.data, self.offset)
+            await self.below.close()
+
+    class Excused(NoFaults):
+        injected = 1
+
+    class Late(Altered):
+        def is_expected(self, error: BaseException) -> bool:
+            return isinstance(error, OSError)
+
+    world = World(Late(FailsLate), ReplayTape([Draw("calm", 3, 1)]))
+    with pytest.raises(Violation, match="sector 0 holds A0 in sector 0, expected zeros"):
+        Session(world, [[WRITE]], Excused(), end="close", closes_early=0.5).run()
+
+
+def test_a_disk_that_writes_through_is_held_to_it() -> None:
+    class Claims(VDI):
+        async def open(self, storage: SimStorage) -> Any:
+            disk = await super().open(storage)
+            disk._write_through = self.keeps
+            return disk
+
+    def lost(*, keeps: bool) -> int:
+        target = Claims(blocks=2, writes_through=True)
+        target.keeps = keeps
+        held = 0
+        for seed in range(20):
+            with suppress(Violation):
+                hold(target, [WRITE], end="power", tape=ExploringTape(seed))
+                held += 1
+        return 20 - held
+
+    assert lost(keeps=True) == 0 < lost(keeps=False)
