@@ -24,6 +24,7 @@ DEBIAN_PACKAGES = {
     "qemu-nbd": "qemu-utils",
     "nbdinfo": "libnbd-bin",
     "nbdcopy": "libnbd-bin",
+    "nbdsh": "python3-libnbd",
 }
 
 # No deadline and no complaint about slowness: neither says anything about the code on a busy machine.

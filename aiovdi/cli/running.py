@@ -31,15 +31,22 @@ class Failure(Exception):
         self.status = status
 
 
-def run(work: Callable[[], Awaitable[int]], *, verb: str, error_status: int = 1) -> int:
-    """Do ``work`` and return its exit status, or that of what stopped it."""
+def run(
+    work: Callable[[], Awaitable[int]],
+    *,
+    verb: str,
+    error_status: int = 1,
+    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> int:
+    """Do ``work`` and return its exit status, or that of what stopped it. ``new_loop`` makes the event loop for it."""
     stopped: list[signal.Signals] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.simplefilter("always", RuntimeWarning)
             warnings.showwarning = _show_warning
-            status = asyncio.run(_stoppable(work, stopped))
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                status = runner.run(_stoppable(work, stopped))
         sys.stdout.flush()
     except (asyncio.CancelledError, KeyboardInterrupt):
         say(f"{verb}: stopped by {stopped[0].name if stopped else 'SIGINT'}")

@@ -26,9 +26,13 @@ VERBS = {
     "dd": "aiovdi.cli.transfer",
     "read": "aiovdi.cli.transfer",
     "write": "aiovdi.cli.transfer",
+    "serve": "aiovdi.cli.serve",
     "demo": "aiovdi.cli.demo",
 }
-"""Verb: the module with a coroutine function of that name (``map_`` for ``map``), which returns the exit status."""
+"""Verb: the module with a coroutine function of that name (``map_`` for ``map``), which returns the exit status.
+
+A module may have a ``new_loop``, which makes the event loop that suits its verbs.
+"""
 
 ERROR_STATUS = {"compare": 2}
 """Verbs to which 1 is an answer, and the status of an error there. Words that cannot be parsed are always 1."""
@@ -61,7 +65,9 @@ def run(words: Sequence[str]) -> int:
     parsed = _parse(words)
     if not callable(parsed):
         return parsed
-    return running.run(parsed, verb=words[0], error_status=ERROR_STATUS.get(words[0], 1))
+    verb = words[0]
+    new_loop = getattr(importlib.import_module(VERBS[verb]), "new_loop", None)
+    return running.run(parsed, verb=verb, error_status=ERROR_STATUS.get(verb, 1), new_loop=new_loop)
 
 
 def _parse(words: Sequence[str]) -> "Work | int":

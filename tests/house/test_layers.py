@@ -33,10 +33,11 @@ BELOW = {
     "aiovdi.nbd": ("aiovdi.errors", "aiovdi.units"),  # pure, as format is
     "aiovdi.storage": (*BOTTOM, "aiovdi.nbd"),
     "aiovdi.driver": (*BOTTOM, "aiovdi.format", "aiovdi.storage"),
+    "aiovdi.server": (*BOTTOM, "aiovdi.nbd"),  # what it serves is stated there, so it may be any disk
     "aiovdi.jobs": DRIVER_AND_BELOW,
     "aiovdi": (*DRIVER_AND_BELOW, "aiovdi.jobs"),
     "aiovdi.demo": (*DRIVER_AND_BELOW, "aiovdi.jobs", "aiovdi"),
-    "aiovdi.cli": (*DRIVER_AND_BELOW, "aiovdi.jobs", "aiovdi", "aiovdi.demo"),
+    "aiovdi.cli": (*DRIVER_AND_BELOW, "aiovdi.nbd", "aiovdi.server", "aiovdi.jobs", "aiovdi", "aiovdi.demo"),
     "aiovdi.__main__": ("aiovdi.cli",),
 }
 

@@ -1,0 +1,56 @@
+"""What all connections of one server share."""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiovdi.nbd.handshake import TLS
+from aiovdi.server.counters import Counters
+from aiovdi.server.export import Offer
+from aiovdi.server.limits import Limits, Pool
+from aiovdi.server.turn import Arena
+from aiovdi.units import KiB
+
+__all__ = ["Commons"]
+
+
+@dataclass(slots=True)
+class Commons:
+    """The offers, the limits, the memory and the counts of a server.
+
+    Attributes:
+        offers: by name.
+        infos: the same as the handshake tells them.
+        limits: what a client may take.
+        context: for TLS, which is then demanded of every client; None: plain text.
+        scratch: where handshakes are read into; what is not used at once is copied out of it.
+        under_way: the tasks of requests that have begun.
+    """
+
+    offers: dict[str, Offer]
+    limits: Limits
+    context: ssl.SSLContext | None = None
+    counters: Counters = field(default_factory=Counters)
+    arena: Arena = field(default_factory=Arena)
+    scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(16 * KiB)))
+    under_way: set[asyncio.Task[Any]] = field(default_factory=set)
+    pool: Pool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pool = Pool(self.limits.pool_bytes)
+
+    @classmethod
+    def of(cls, offers: Iterable[Offer], limits: Limits, context: ssl.SSLContext | None) -> "Commons":
+        """Raises ValueError for two offers of one name."""
+        by_name: dict[str, Offer] = {}
+        for offer in offers:
+            if offer.name in by_name:
+                raise ValueError(f"two exports are named {offer.name!r}")
+            by_name[offer.name] = offer
+        return cls(by_name, limits, context)
+
+    @property
+    def tls(self) -> TLS:
+        return "off" if self.context is None else "require"

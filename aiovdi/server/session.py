@@ -1,0 +1,215 @@
+"""The requests of one client: admitted, begun, answered.
+
+::
+
+    parser -> backlog -> answered within the turn (`turn`), or begun as a task (`serving`)
+                            |                                  |
+            link <----------+------- replies of one turn ------+
+
+Rule 1: it reads only while it can serve. With a backlog, or with replies that the client does not take, it
+    stops reading; the client's own socket fills, and nobody else notices.
+Rule 2: a request that has begun runs to its end, also when the client is gone. Then its reply is dropped.
+Rule 3: the memory of a request is accounted for until its reply has left this process.
+Rule 4: replies that come of one turn of the loop go out in one write.
+"""
+
+import asyncio
+from typing import Protocol
+
+from aiovdi.errors import VDIError
+from aiovdi.nbd.replies import replies_for
+from aiovdi.nbd.terms import BadPeer, Negotiated
+from aiovdi.nbd.transmission import Request, RequestParser
+from aiovdi.nbd.wire import Command
+from aiovdi.server.commons import Commons
+from aiovdi.server.limits import Memory
+from aiovdi.server.serving import Reply, Service
+from aiovdi.server.turn import Turn
+
+__all__ = ["Link", "Session"]
+
+_PAYLOADS = frozenset({Command.READ, Command.WRITE})
+
+
+class Link(Protocol):
+    """The connection as a session sees it."""
+
+    @property
+    def is_full(self) -> bool:
+        """The client has not taken all that was sent; ``Session.taken`` is called when it has."""
+
+    def send(self, pieces: Reply) -> None:
+        """Send what fits at once, and keep the rest."""
+
+    def read_on(self, wanted: bool) -> None:
+        """Read from the client, or stop reading."""
+
+    def close(self) -> None:
+        """Send what is left, then close."""
+
+    def drop(self, reason: str) -> None:
+        """Close without another word."""
+
+
+class Session:
+    """One client's transmission phase."""
+
+    def __init__(self, link: Link, terms: Negotiated, commons: Commons) -> None:
+        export = commons.offers[terms.export.name].export
+        replies = replies_for(terms)
+        self._link = link
+        self._commons = commons
+        self._loop = asyncio.get_running_loop()
+        self._parser = RequestParser(terms)
+        self._replies = replies
+        self._service = Service(export, terms, replies)
+        self._turn = Turn(export, replies, commons.arena, commons.counters)
+        self._backlog: list[Request] = []
+        self._under_way = 0
+        self._ready: Reply = []
+        self._is_scheduled = False
+        self._is_ending = False
+        self._is_lost = False
+        self._memory = Memory(commons.pool, commons.limits.own_bytes, self._serve_soon)
+
+    # From the connection
+
+    def buffer(self) -> memoryview:
+        """Where the next bytes of the client belong."""
+        return self._parser.buffer()
+
+    def received(self, count: int) -> None:
+        """``count`` bytes were put there."""
+        requests = self._parser.received(count)
+        if requests or self._parser.ended is not None:
+            self._backlog += requests
+            self._serve()
+
+    def begin(self, rest: bytes) -> None:
+        """Start with what the client has sent behind its handshake."""
+        self._backlog += self._parser.receive(rest)
+        self._serve()
+
+    def taken(self) -> None:
+        """The client has taken all that was sent."""
+        self._memory.sent()
+        self._serve()
+
+    def end(self) -> None:
+        """Nothing more comes, or shall come, from the client: answer what is there, then close."""
+        self._is_ending = True
+        self._serve()
+
+    def lost(self) -> None:
+        """The client is gone."""
+        self._is_lost = True
+        self._backlog.clear()
+        self._ready.clear()
+        self._memory.leave()
+        if not self._under_way:
+            self._memory.sent()
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is under way for the client, and it has begun to ask nothing."""
+        return not (self._under_way or self._backlog or self._ready) and self._parser.is_between_requests
+
+    @property
+    def is_hoarding(self) -> bool:
+        """It holds memory that others may wait for, and it is the client who has to do something."""
+        return self._memory.lent > 0 and not self._under_way
+
+    # A turn
+
+    def _serve_soon(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._serve)
+
+    def _serve(self) -> None:
+        """Send what is ready, and answer or begin as much of the backlog as one turn may."""
+        self._is_scheduled = False
+        if self._is_lost or self._link.is_full:
+            return
+        if self._ready:
+            ready, self._ready = self._ready, []
+            self._send(ready)
+        turn = self._turn
+        turn.begin()
+        if self._backlog and not self._link.is_full:
+            self._work_off(turn)
+            if not self._send(turn.output()):
+                self._commons.arena.renew()
+        self._go_on(turn)
+
+    def _work_off(self, turn: Turn) -> None:
+        backlog = self._backlog
+        index = turn.reads(backlog, 0)
+        while index < len(backlog) and not turn.is_over and self._take(backlog[index]):
+            index = turn.reads(backlog, index + 1)
+        del backlog[:index]
+
+    def _take(self, request: Request) -> bool:
+        """Answer or begin one request; False: not now."""
+        if request.error:
+            return self._refuse(request)
+        return self._turn.large_read(request) or self._begin(request)
+
+    def _refuse(self, request: Request) -> bool:
+        if not self._turn.put(self._replies.error(request, request.error)):
+            return False
+        self._commons.counters.errors += 1
+        return True
+
+    def _go_on(self, turn: Turn) -> None:
+        """Decide what happens next: another turn, more from the client, or the end."""
+        if self._backlog:
+            self._link.read_on(False)
+            if turn.is_over:
+                self._serve_soon()
+        elif isinstance(self._parser.ended, BadPeer):
+            self._link.drop(self._parser.ended.reason)
+        elif self._is_ending or self._parser.ended is not None:
+            self._link.read_on(False)
+            if not self._under_way and not self._ready and not self._link.is_full:
+                self._link.close()
+        else:
+            self._link.read_on(not self._link.is_full)
+
+    def _send(self, pieces: Reply) -> bool:
+        """Send; False: some of it is still here."""
+        self._link.send(pieces)
+        if self._link.is_full:
+            return False
+        self._memory.sent()
+        return True
+
+    # Requests that need time
+
+    def _begin(self, request: Request) -> bool:
+        length = request.length if request.command in _PAYLOADS else 0
+        if self._under_way >= self._commons.limits.requests_max or not self._memory.take(length):
+            return False
+        self._under_way += 1
+        self._commons.counters.count(request.command, length)
+        task = self._loop.create_task(self._answer(request, length))
+        self._commons.under_way.add(task)
+        task.add_done_callback(self._commons.under_way.discard)
+        return True
+
+    async def _answer(self, request: Request, length: int) -> None:
+        reply, error = await self._service.answer(request)
+        self._under_way -= 1
+        self._memory.answered(length)
+        if error is not None:
+            self._note(error)
+        if self._is_lost:
+            self._memory.sent()
+        else:
+            self._ready += reply
+            self._serve_soon()
+
+    def _note(self, error: Exception) -> None:
+        self._commons.counters.errors += 1
+        if not isinstance(error, VDIError | OSError | MemoryError):
+            self._loop.call_exception_handler({"message": "a request failed for no good reason", "exception": error})
