@@ -18,8 +18,7 @@ import contextvars
 import heapq
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from faults.fences import FencedLoop, NotSimulated, walls
@@ -96,24 +95,23 @@ class SimLoop(FencedLoop):
     def run_until_complete(self, future: Any) -> Any:
         """Run to the end of a coroutine or future. Raises Deadlock or Endless if there is none."""
         main = asyncio.ensure_future(future, loop=self)
-        with self._running():
-            while not main.done():
-                self._turn()
+        self._run_until(main.done)
         return main.result()
 
     def run_until_idle(self) -> None:
         """Run until nothing is left that could happen, timers and all. Raises Endless."""
-        with self._running():
-            while self._callbacks or self._ready or self._events or self._timers:
-                self._turn()
+        self._run_until(self._is_idle)
 
-    @contextmanager
-    def _running(self) -> Iterator[None]:
+    def _is_idle(self) -> bool:
+        return not (self._callbacks or self._ready or self._events or self._timers)
+
+    def _run_until(self, is_over: Callable[[], bool]) -> None:
         previous = events._get_running_loop()
         events._set_running_loop(self)
         try:
             with walls():
-                yield
+                while not is_over():
+                    self._turn()
         finally:
             events._set_running_loop(previous)
 
