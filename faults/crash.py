@@ -8,8 +8,10 @@ A device that keeps some order leaves fewer. ``sequential``: changes persist in 
 ended, those of one write from its first unit on, the length before the units. ``safe_append``: the
 length never covers a unit that was appended and is not there. Such a space is a union of products.
 
+A device that is worse leaves more: a unit that was being written may be torn; see ``tearing``.
+
 ``kill -9`` takes the process and not the page cache: what had ended stays, and of what was in
-flight each unit may have got there or not.
+flight each unit may have got there or not, whole: memory tears none.
 """
 
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from typing import TypeVar
 
 from faults.device import Device, Operation, UnitIndex
 from faults.tape import Tape
+from faults.tearing import Overlay, tears
 
 __all__ = ["CrashSpace", "CrashUnion", "kill_space", "power_loss_space"]
 
@@ -54,7 +57,7 @@ class CrashSpace:
         for unit, contents in self.units.items():
             durable[unit] = contents[units.get(unit, 0)]
         end = self.lengths[length]
-        return self.device.holds(_cut(durable, end, self.device.unit), end)
+        return self.device.holds(_cut(durable, end, self.device.blank), end)
 
     def draw(self, tape: Tape) -> Device:
         """One image of the tape's choosing: all is kept, or all that may be lost is, or one unit, or each by itself."""
@@ -96,7 +99,11 @@ class CrashUnion:
 
 
 def power_loss_space(device: Device) -> CrashSpace | CrashUnion:
-    """What power loss may leave now."""
+    """What power loss may leave now.
+
+    Raises:
+        ValueError: the disk tears units in no way that there is, or tears them and promises ``safe_append``.
+    """
     if device.order == "sequential":
         return CrashUnion(list(_in_sequence(device)))
     touching = _touching(device)
@@ -104,6 +111,8 @@ def power_loss_space(device: Device) -> CrashSpace | CrashUnion:
         unit: _power_contents(device, unit, touching.get(unit, []))
         for unit in sorted(device.versions.keys() | touching.keys())
     }
+    if device.torn != "whole" and device.order == "safe_append":
+        raise ValueError(f"torn: found {device.torn!r}, expected 'whole' where an appended unit is there or is not")
     lengths = [device.length, *(length for length, _ in reversed(device.lengths)), device.durable_length]
     space = CrashSpace(device, units, _distinct([*lengths, *_lengths_in_flight(device)]))
     return (
@@ -120,10 +129,8 @@ def _in_sequence(device: Device) -> Iterator[CrashSpace]:
     ]
     changes += [(ended, -1, number) for number, (_, ended) in enumerate(device.lengths)]
     in_flight = {
-        unit: _overlaid(
-            device,
-            [(0, device.volatile.get(unit, bytes(device.unit)))],
-            [(start, piece, 0) for _, start, piece in writes],
+        unit: _all_contents(
+            device, [device.volatile.get(unit, device.blank)], [(start, piece, 0) for _, start, piece in writes]
         )
         for unit, writes in sorted(_touching(device).items())
     }
@@ -133,12 +140,13 @@ def _in_sequence(device: Device) -> Iterator[CrashSpace]:
         if unit < 0:
             before = device.lengths[number - 1][0] if number else device.durable_length
             whole = whole.holds(whole.durable, before)
+            torn = {}
         else:
-            before_it = (
-                device.versions[unit][number - 1].content if number else device.durable.get(unit, bytes(device.unit))
-            )
+            before_it = device.versions[unit][number - 1].content if number else device.durable.get(unit, device.blank)
+            contents = [before_it, *tears(device, [before_it, device.versions[unit][number].content], [])]
+            torn = {unit: _distinct(contents)} if len(contents) > 1 else {}
             whole = whole.holds({**whole.durable, unit: before_it}, whole.durable_length)
-        yield CrashSpace(whole, {}, [whole.durable_length])
+        yield CrashSpace(whole, torn, [whole.durable_length])
 
 
 def _safely_appended(space: CrashSpace, end: int) -> CrashSpace:
@@ -153,7 +161,7 @@ def _safely_appended(space: CrashSpace, end: int) -> CrashSpace:
         elif first:
             versions = device.versions[unit]
             since = max(number for number, version in enumerate(versions) if version.appends)
-            older = {device.durable.get(unit, bytes(device.unit)), *(version.content for version in versions[:since])}
+            older = {device.durable.get(unit, device.blank), *(version.content for version in versions[:since])}
             units[unit] = [
                 content for content in contents if content not in older - {v.content for v in versions[since:]}
             ]
@@ -165,10 +173,9 @@ def _safely_appended(space: CrashSpace, end: int) -> CrashSpace:
 def kill_space(device: Device) -> CrashSpace:
     """What ``kill -9`` of the process may leave now: the page cache lives on, and is taken as durable here."""
     survivor = device.holds(dict(device.volatile), device.length)
-    zeros = bytes(device.unit)
     units = {
         unit: _overlaid(
-            device, [(0, survivor.durable.get(unit, zeros))], [(start, piece, 0) for _, start, piece in pieces]
+            device, [(0, survivor.durable.get(unit, device.blank))], [(start, piece, 0) for _, start, piece in pieces]
         )
         for unit, pieces in sorted(_touching(device).items())
     }
@@ -186,20 +193,25 @@ def _touching(device: Device) -> dict[UnitIndex, list[tuple[Operation, int, byte
 
 def _power_contents(device: Device, unit: UnitIndex, writes: list[tuple[Operation, int, bytes]]) -> list[bytes]:
     versions = device.versions.get(unit, [])
-    bases = [device.durable.get(unit, bytes(device.unit)), *[version.content for version in versions]]
-    if not writes:
+    bases = [device.durable.get(unit, device.blank), *[version.content for version in versions]]
+    if not writes and device.torn == "whole":
         bases.reverse()  # the newest first
         return bases if len(bases) == 2 and bases[0] != bases[1] else _distinct(bases)
-    numbered = list(enumerate(bases))[::-1]
     overlays = []
     for operation, start, piece in writes:
         # What had ended before the write was issued cannot be missing below it.
         floor = sum(version.ended < operation.issued for version in versions)
         overlays.append((start, piece, floor))
-    return _overlaid(device, numbered, overlays)
+    return _all_contents(device, bases, overlays)
 
 
-def _overlaid(device: Device, bases: list[tuple[int, bytes]], overlays: list[tuple[int, bytes, int]]) -> list[bytes]:
+def _all_contents(device: Device, bases: list[bytes], overlays: list[Overlay]) -> list[bytes]:
+    """Those of ``bases`` (the oldest first) with ``overlays``, the newest first; then what may be torn."""
+    whole = _overlaid(device, list(enumerate(bases))[::-1], overlays)
+    return whole if device.torn == "whole" else _distinct([*whole, *tears(device, bases, overlays)])
+
+
+def _overlaid(device: Device, bases: list[tuple[int, bytes]], overlays: list[Overlay]) -> list[bytes]:
     """Each base alone, then with the overlays that may lie on it, in any order."""
     contents = [content for _, content in bases]
     most = len(overlays) if len(overlays) <= _OVERLAYS_MAX else 1
@@ -230,12 +242,13 @@ def _distinct(values: list[T]) -> list[T]:
     return list(dict.fromkeys(values))
 
 
-def _cut(durable: dict[UnitIndex, bytes], length: int, unit: int) -> dict[UnitIndex, bytes]:
+def _cut(durable: dict[UnitIndex, bytes], length: int, blank: bytes) -> dict[UnitIndex, bytes]:
     """Nothing lies past the end."""
+    unit = len(blank)
     edge, keep = length // unit, length % unit
     if max(durable, default=-1) < edge:
         return durable
     kept = {index: content for index, content in durable.items() if index < edge}
     if keep and edge in durable:
-        kept[edge] = durable[edge][:keep].ljust(unit, b"\0")
+        kept[edge] = durable[edge][:keep] + blank[keep:]
     return kept

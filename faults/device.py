@@ -1,14 +1,15 @@
 """What a disk holds, for readers and for the time after a power loss. The rules are ``docs/device-model.md``.
 
-A *unit* (512 bytes) is written whole or not at all. The device keeps, for each unit, what is durable
-and the versions since, in the order in which they took effect; a flush makes a prefix of them
-durable; a power loss leaves each unit at any of them, on its own. Length is kept in the same way.
+A *unit* (512 bytes) is written whole or not at all, but on a disk that is worse. The device keeps, for each
+unit, what is durable and the versions since, in the order in which they took effect; a flush makes a prefix of
+them durable; a power loss leaves each unit at any of them, on its own. Length is kept in the same way.
 
 Rule 1: pristine state only. What fails, and how, is decided elsewhere; the device is told what
 took effect.
 Rule 2: an operation has an issue and an end, which are instants of one count. "Before" always
 means that one ended before the other was issued; what overlaps in time has no order.
-Rule 3: sparse, because images are: a unit that was never written is not there and reads as zeros.
+Rule 3: sparse, because images are: a unit that was never written is not there and reads as zeros, or as what
+the disk held before where it is one that shows it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,10 @@ from typing import Any, NamedTuple
 
 from faults.image import LARGE, Content, Image
 
-__all__ = ["Device", "Operation", "UnitIndex", "Version"]
+__all__ = ["STALE", "Device", "Operation", "UnitIndex", "Version"]
+
+STALE = b"\xee"
+"""Each byte that some other file left behind."""
 
 UnitIndex = int
 Instant = int
@@ -55,6 +59,12 @@ class Device:
     """Flush and FUA succeed and make nothing durable."""
     order: str = "any"
     """In which order things persist: ``any``, ``sequential``, or ``safe_append``. ``crash`` says what they mean."""
+    torn: str = "whole"
+    """How a unit that is being written is left: ``whole``, ``prefix``, ``suffix``, ``garbage``. See ``tearing``."""
+    grain: int = 64
+    """Bytes; a unit is torn between two of these."""
+    extends_stale: bool = False
+    """What an extension adds and nobody wrote reads as ``STALE``, and not as zeros."""
 
     def __post_init__(self) -> None:
         self.volatile = dict(self.durable)
@@ -66,7 +76,8 @@ class Device:
         self.unreadable: set[UnitIndex] = set()
         """Units whose reading fails until they are written again."""
         self._now: Instant = 0
-        self._zeros = bytes(self.unit)
+        self.blank = self.unit * STALE if self.extends_stale else bytes(self.unit)
+        """A unit that was never written."""
 
     @classmethod
     def holding(cls, content: bytes, *, unit: int = 512, **options: Any) -> "Device":
@@ -74,15 +85,16 @@ class Device:
         device = cls(unit=unit, **options)
         for at in range(0, len(content), unit):
             piece = content[at : at + unit]
-            if piece.strip(b"\0"):
-                device.durable[at // unit] = piece.ljust(unit, b"\0")
+            if device.extends_stale or piece.strip(b"\0"):
+                device.durable[at // unit] = piece + device.blank[len(piece) :]
         device.durable_length = len(content)
         device.__post_init__()
         return device
 
     def holds(self, durable: dict[UnitIndex, bytes], length: int) -> "Device":
         """A device of this kind, on which this is durable and nothing else has happened."""
-        device = Device(self.unit, durable, length, self.writes_through, self.flush_lies, self.order)
+        kind = self.writes_through, self.flush_lies, self.order, self.torn, self.grain, self.extends_stale
+        device = Device(self.unit, durable, length, *kind)
         device.unreadable |= self.unreadable
         return device
 
@@ -99,7 +111,7 @@ class Device:
 
     def stable(self) -> Content:
         """Everything that is durable now."""
-        if self.durable_length < LARGE:
+        if self.durable_length < LARGE or self.extends_stale:
             return self._join(self.durable, 0, self.durable_length)
         return Image.of_units(self.durable, self.unit, self.durable_length)
 
@@ -109,8 +121,8 @@ class Device:
         first, last = offset // self.unit, (offset + length - 1) // self.unit
         start = offset - first * self.unit
         if first == last:
-            return units.get(first, self._zeros)[start : start + length]
-        return b"".join([units.get(unit, self._zeros) for unit in range(first, last + 1)])[start : start + length]
+            return units.get(first, self.blank)[start : start + length]
+        return b"".join([units.get(unit, self.blank) for unit in range(first, last + 1)])[start : start + length]
 
     # Operations
 
@@ -143,7 +155,7 @@ class Device:
         end = 0
         for number, (unit, start, piece) in enumerate(self.pieces(operation)):
             if only is None or only(number):
-                content = self.merge(self.volatile.get(unit, self._zeros), start, piece)
+                content = self.merge(self.volatile.get(unit, self.blank), start, piece)
                 self._put(unit, content, now, appends=unit * self.unit >= self.length)
                 end = unit * self.unit + start + len(piece)
         if end > self.length:
@@ -179,19 +191,19 @@ class Device:
         self.lengths.append((length, now))
 
     def _cut(self, length: int, now: Instant) -> None:
-        """What lies past the end is gone; should the file grow again, zeros are there."""
+        """What lies past the end is gone; should the file grow again, it is blank there."""
         edge = length // self.unit
         keep = length - edge * self.unit
         for unit in [unit for unit in self.volatile if unit >= edge]:
-            content = self.volatile[unit][:keep].ljust(self.unit, b"\0") if unit == edge else self._zeros
+            content = self.volatile[unit][:keep] + self.blank[keep:] if unit == edge else self.blank
             if content != self.volatile[unit]:
                 self._put(unit, content, now)
 
     def _grow(self, now: Instant) -> None:
         """Zeros are past the end, also where a cut was given up since and the medium still has what was there."""
         for unit in [unit for unit in self.durable if unit * self.unit >= self.length and unit not in self.versions]:
-            if self.durable[unit] != self._zeros:
-                self._put(unit, self._zeros, now)
+            if self.durable[unit] != self.blank:
+                self._put(unit, self.blank, now)
 
     # Durability
 
@@ -247,13 +259,13 @@ class Device:
             is_last = covered == len(self.versions[unit])
             self._drop(unit, covered)
             if is_last and not visible:
-                self.volatile[unit] = self.durable.get(unit, self._zeros)
+                self.volatile[unit] = self.durable.get(unit, self.blank)
 
     def drop_cache(self, offset: int, length: int) -> None:
         """Clean pages are forgotten: readers see what the medium holds."""
         for unit in range(offset // self.unit, -(-(offset + length) // self.unit)):
             if unit in self.volatile and unit not in self.versions:
-                self.volatile[unit] = self.durable.get(unit, self._zeros)
+                self.volatile[unit] = self.durable.get(unit, self.blank)
 
     def live_on(self, content: dict[UnitIndex, bytes], length: int) -> None:
         """The process is gone and the host is not: readers see this now, of what was in flight too.
@@ -263,7 +275,7 @@ class Device:
         self.in_flight.clear()
         now = self.tick()
         for unit in sorted(content):
-            if content[unit] != self.volatile.get(unit, self._zeros):
+            if content[unit] != self.volatile.get(unit, self.blank):
                 self._put(unit, content[unit], now, appends=unit * self.unit >= self.length)
         if length != self.length:
             self._set_length(length, now)

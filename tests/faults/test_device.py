@@ -100,10 +100,11 @@ def test_a_failed_flush_may_have_written_some_units() -> None:
 
 
 def test_a_device_of_the_same_kind_keeps_its_options_and_nothing_else() -> None:
-    device = Device.holding(b"x", unit=4096, order="sequential", flush_lies=True)
+    options = {"order": "sequential", "flush_lies": True, "torn": "prefix", "grain": 8, "extends_stale": True}
+    device = Device.holding(b"x", unit=4096, **options)
     write(device, 0, b"y")
     other = device.holds({0: b"z" * 4096}, 4096)
-    assert (other.unit, other.order, other.flush_lies) == (4096, "sequential", True)
+    assert {name: getattr(other, name) for name in ("unit", *options)} == {"unit": 4096, **options}
     assert other.stable() == b"z" * 4096
     assert not other.versions
 

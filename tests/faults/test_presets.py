@@ -3,10 +3,12 @@
 import pytest
 
 from faults.crash import power_loss_space
-from faults.presets import PRESETS, device
+from faults.device import STALE, Device
+from faults.image import LARGE
+from faults.presets import BEYOND, PRESETS, device
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PRESETS | BEYOND)
 def test_every_preset_reads_and_writes(preset: str) -> None:
     disk = device(preset, b"old" * 3000)
     disk.end(disk.issue_write(100, b"new"))
@@ -22,5 +24,28 @@ def test_a_unit_of_4_kib_is_written_whole() -> None:
 
 
 def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"strict_513.*strict_512, atomic_4k"):
+    with pytest.raises(ValueError, match=r"strict_513.*strict_512, atomic_4k.*stale_extension"):
         device("strict_513")
+
+
+def test_no_driver_is_given_a_disk_that_is_worse_than_the_rules() -> None:
+    assert not PRESETS.keys() & BEYOND.keys()
+    worse = {name: Device(**options) for name, options in BEYOND.items()}
+    assert all(disk.torn != "whole" or disk.extends_stale for disk in worse.values())
+    assert not any(disk.torn != "whole" or disk.extends_stale for disk in map(device, PRESETS))
+
+
+def test_what_an_extension_adds_is_there_for_readers_too() -> None:
+    disk = device("stale_extension", b"old" + bytes(97))
+    disk.end(disk.issue_resize(1200))
+    disk.end(disk.issue_write(1100, b"new"))
+    old = STALE * 1000
+    assert disk.read(0, 1200) == b"old" + bytes(97) + old + b"new" + STALE * 97
+    assert disk.stable() == b"old" + bytes(97)
+
+
+def test_a_large_file_is_stale_wherever_nobody_wrote() -> None:
+    disk = device("stale_extension", b"old")
+    disk.end(disk.issue_resize(LARGE + 5))
+    disk.end_flush(disk.tick())
+    assert disk.stable() == disk.read(0, LARGE + 5) == b"old" + STALE * (LARGE + 2)

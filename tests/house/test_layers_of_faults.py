@@ -15,7 +15,7 @@ Sources = Callable[[str], list[Any]]
 
 ROWS = [
     {"tape", "fences", "image", "device", "oracle", "reader", "writelog"},
-    {"trace", "loop", "crash", "presets", "corruption", "plan", "workload", "target"},
+    {"trace", "loop", "tearing", "crash", "presets", "corruption", "plan", "workload", "target"},
     {"hold", "schedules", "explore"},
     {"storage"},
     {"session", "vdi"},
