@@ -332,7 +332,7 @@ def test_a_disk_that_never_recovers_from_a_failure_is_found() -> None:
                 raise
 
     def told_of(target: VDI) -> World:
-        world = World(target, ReplayTape([Draw("calm", 3, 2)]))
+        world = World(target, ReplayTape([Draw("calm", 4, 2)]))
         plan = Rules([parse_rule("event=write:data errno=EIO")])
         Session(world, [[WRITE]], plan, end="close", closes_early=0.5).run()
         return world
@@ -361,7 +361,7 @@ def test_what_was_there_after_a_flush_must_be_there_after_a_power_loss() -> None
         def is_expected(self, error: BaseException) -> bool:
             return isinstance(error, OSError)
 
-    world = World(Late(FailsLate), ReplayTape([Draw("calm", 3, 1)]))
+    world = World(Late(FailsLate), ReplayTape([Draw("calm", 4, 1)]))
     with pytest.raises(Violation, match="sector 0 holds A0 in sector 0, expected zeros"):
         Session(world, [[WRITE]], Excused(), end="close", closes_early=0.5).run()
 
