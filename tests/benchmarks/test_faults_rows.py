@@ -1,10 +1,12 @@
 """What the rows about the harness do beside asking: take other seeds each turn, and fail on a difference."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import child
 from benchmarks.rows import faults_bugs, faults_determinism, faults_images, faults_sweep
 from benchmarks.scratch import Scratch
 from faults.corpus import BUGS
@@ -80,3 +82,30 @@ async def test_the_images_of_both_sizes_are_asked_for(monkeypatch: pytest.Monkey
     async with faults_images.judging(Scratch(tmp_path), reader="faults", images=counts) as measure:
         assert await measure() == {"4 KiB": 10.0, "1 MiB": 20.0}
     assert questions == [("images", "faults", 4096, 3), ("images", "faults", 1 << 20, 1)]
+
+
+def sweep_that_says(monkeypatch: pytest.MonkeyPatch, **said: Any) -> list[str]:
+    """Instead of the command, this answer. Returns the words of the command."""
+    words: list[str] = []
+
+    async def run(*command: Any) -> child.Child:
+        words.extend(map(str, command))
+        return child.Child(seconds=99.0, peak_memory=0, output=json.dumps(said))
+
+    monkeypatch.setattr(faults_sweep.child, "run", run)
+    return words
+
+
+async def test_the_whole_sweep_is_run_once_and_timed_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    words = sweep_that_says(monkeypatch, verdict="exhausted", workloads=1884, of=1884, cases=600, seconds=60.0)
+    async with faults_sweep.whole(Scratch(tmp_path)) as measure:
+        assert [await measure(), await measure()] == [{"whole": 60.0, "cases": 10.0}] * 2
+    assert words[1:5] == ["-m", "faults", "sweep", "--json"]
+    assert words.count("sweep") == 1
+
+
+async def test_a_sweep_that_was_cut_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sweep_that_says(monkeypatch, verdict="cut: 8 of 1884 workloads", workloads=8, of=1884, cases=600, seconds=60.0)
+    with pytest.raises(AssertionError, match="cut: 8 of 1884"):
+        async with faults_sweep.whole(Scratch(tmp_path)):
+            pass
