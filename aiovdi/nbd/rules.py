@@ -20,15 +20,15 @@ _OFFERED_BY = {
 }
 """Commands that exist only where the export has said so. READ, WRITE and DISC always exist."""
 
-_FLAGS = {
+_FLAGS: dict[Command, dict[CommandFlag, int]] = {
     Command.READ: {CommandFlag.DF: ExportFlag.SEND_DF},
     Command.WRITE_ZEROES: {
         CommandFlag.NO_HOLE: ExportFlag.SEND_WRITE_ZEROES,
         CommandFlag.FAST_ZERO: ExportFlag.SEND_FAST_ZERO,
     },
-    Command.BLOCK_STATUS: {CommandFlag.REQ_ONE: ExportFlag.HAS_FLAGS},
+    Command.BLOCK_STATUS: {CommandFlag.REQ_ONE: 0},
 }
-"""Flags besides FUA that a command knows, each with what the export must have said for it."""
+"""Flags besides FUA that a command knows, each with what the export must have said for it; 0: nothing."""
 
 _BEYOND_THE_END = {int(Command.WRITE): ErrorCode.ENOSPC, int(Command.WRITE_ZEROES): ErrorCode.ENOSPC}
 """EINVAL for all others."""
@@ -88,7 +88,7 @@ def _flags_of(command: Command, terms: Negotiated) -> tuple[int, int]:
     """The flags that are not the client's choice, and those of them that must be set."""
     free = CommandFlag.FUA if terms.flags & ExportFlag.SEND_FUA else 0
     for flag, wanted in _FLAGS.get(command, {}).items():
-        free |= flag if terms.flags & wanted else 0
+        free |= flag if terms.flags & wanted == wanted else 0
     # "the flag MUST be set for NBD_CMD_WRITE", with extended headers; no other command has a payload here
     required = CommandFlag.PAYLOAD_LEN if terms.extended and command == Command.WRITE else 0
     return 0xFFFF & ~free, required
