@@ -15,7 +15,6 @@ from aiovdi.driver.disk import Disk
 from aiovdi.format.header import HEADER_BYTES, Header, parse
 from aiovdi.storage import Aio, Cache, open_file
 from aiovdi.storage.base import Storage, read_full
-from aiovdi.storage.nbd_uri import is_uri
 
 __all__ = ["Aio", "Cache", "Mode", "Opening", "Target", "open_disk", "read_header"]
 
@@ -53,7 +52,7 @@ class Opening:
             if isinstance(self._target, str | os.PathLike):
                 storage = await open_file(self._target, writable=writable, cache=self._cache, aio=self._aio)
                 opened.push_async_callback(storage.close)
-                if self._lock and not is_uri(self._target):
+                if self._lock:
                     opened.callback(await lock_storage(storage, writable=writable, path=os.fspath(self._target)))
                 name = os.fspath(self._target)
             else:
@@ -113,8 +112,11 @@ async def read_header(storage: Storage) -> Header:
 async def lock_storage(storage: Storage, *, writable: bool, path: str) -> Callable[[], None]:
     """Lock the file on the descriptor that does its I/O. Returns what unlocks it, to be called before closing.
 
-    Closing alone would unlock it only where no child process shares the descriptor.
+    Closing alone would unlock it only where no child process shares the descriptor. An NBD export has
+    neither a descriptor nor locks: who else writes to it is between its server and its clients.
     """
-    fd: int = storage.fileno()  # type: ignore[attr-defined]
+    if not hasattr(storage, "fileno"):
+        return lambda: None
+    fd: int = storage.fileno()
     await locking.acquire(fd, writable=writable, path=path)
     return partial(locking.release, fd)

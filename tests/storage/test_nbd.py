@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import aiovdi
+from aiovdi.jobs.images import open_image
 from aiovdi.nbd.terms import BlockSizes
 from aiovdi.nbd.wire import Command, CommandFlag, ErrorCode, ExportFlag
 from aiovdi.storage import AlignedStorage, NbdStorage, UnflushedStorage, nbd, open_file
@@ -211,6 +212,14 @@ async def test_an_image_on_an_export_is_a_disk(tmp_path: Path) -> None:
             assert await disk.pread(5000, 3 * MiB - 500) == b"hello" * 1000
             assert not any(await disk.pread(1 << 19, 2 * MiB))
             assert disk.info.filename == exporter.uri
+
+
+async def test_the_jobs_take_a_uri_and_a_lock_that_is_not_there_is_none(tmp_path: Path) -> None:
+    await aiovdi.create(tmp_path / "x.vdi", 2 * MiB)
+    async with Exporter(tmp_path / "sock", (tmp_path / "x.vdi").read_bytes()) as exporter:
+        async with open_image(exporter.uri, lock=True) as image, open_image(exporter.uri, "r+", lock=True) as again:
+            assert image.size == again.size == 2 * MiB
+        assert isinstance(image, aiovdi.Disk)
 
 
 async def test_an_image_that_qemu_serves_opens_writes_closes_and_checks_clean(
