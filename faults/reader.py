@@ -7,7 +7,7 @@ cbBlock at 0x178, cbBlockExtra at 0x17C, cBlocks at 0x180, cBlocksAllocated at 0
 import struct
 from typing import NamedTuple, Protocol
 
-__all__ = ["Found", "Readable", "audit", "audit_and_read", "audit_closed"]
+__all__ = ["Found", "Readable", "audit", "audit_and_read", "audit_changed", "audit_closed"]
 
 
 class Readable(Protocol):
@@ -85,3 +85,13 @@ def audit_closed(image: Readable, *, grows: bool) -> None:
     length = data_offset + end * (block_size + extra)
     if grows and len(image) != length:
         raise ValueError(f"it was closed, and the file has {len(image)} bytes where {length} are owned")
+
+
+def audit_changed(before: Readable, after: Readable) -> None:
+    """Whoever changes an image gives it a new modification UUID first, so that a child of it is not believed any more.
+
+    Raises:
+        ValueError: it is still the old one.
+    """
+    if before[0x198:0x1A8] == after[0x198:0x1A8]:
+        raise ValueError("the image has changed, and its modification UUID has not")

@@ -16,6 +16,7 @@ from contextlib import suppress
 from faults.clients import Clients
 from faults.crash import kill_space, power_loss_space
 from faults.device import Device
+from faults.image import Content
 from faults.loop import Schedule, SimLoop
 from faults.oracle import Violation
 from faults.plan import Plan
@@ -32,6 +33,8 @@ CALMS: tuple[tuple[str, ...], ...] = ((), ("flush",), ("flush", "write", "flush"
 """What is asked of a disk after everything else, when nothing fails any more."""
 SQUEEZES = 4
 """How often the disk may be made to forget what it has cached, where the tape draws the requests."""
+HEAD = 4096
+"""As much of the image as is compared before and after."""
 CLOSE_IOS = 12
 """More than the I/Os of a usual close."""
 
@@ -74,6 +77,7 @@ class Session:
             on_told=world.oracle.tell_of_flush,
         )
         self.clients = self.Users(world, self.loop, plan)
+        self._before = world.device.read(0, HEAD)
         self._issued = 0
         """How many I/Os there had been when close returned."""
         self._was_closed = False
@@ -253,19 +257,22 @@ class Session:
             world.device.live_on(survivor.durable, survivor.length)
 
     def _read(self, survivor: Device, *, power: bool) -> None:
-        world = self.world
+        world, left = self.world, survivor.stable()
         try:
-            content = world.target.read_image(survivor.stable())
+            content = world.target.read_image(left)
         except ValueError as error:
             raise world.violation("structure", f"after the session's end ({self.end}): {error}") from error
-        if self._was_closed and self.clients.has_changed:
-            self._audit_closed(survivor)
+        if self.clients.has_changed:
+            self._audit(left)
         world.oracle.observe(content, f"after the session's end ({'power loss' if power else self.end})")
         world.oracle.narrow(content, stable=power)
 
-    def _audit_closed(self, survivor: Device) -> None:
+    def _audit(self, left: Content) -> None:
+        target = self.world.target
         try:
-            self.world.target.audit_closed(survivor.stable())
+            target.audit_changed(self._before, left)
+            if self._was_closed:
+                target.audit_closed(left)
         except ValueError as error:
             raise self.world.violation("structure", f"after the session's end ({self.end}): {error}") from error
 

@@ -60,6 +60,12 @@ class Target(Protocol):
         Raises ValueError: it was not kept.
         """
 
+    def audit_changed(self, before: Content, after: Content) -> None:
+        """What must differ between an image and what is left of it, once a change was acknowledged.
+
+        Raises ValueError: it does not.
+        """
+
     def is_expected(self, error: BaseException) -> bool:
         """Whether a request may raise this once a fault was injected or the disk has stopped."""
 

@@ -20,7 +20,7 @@ from aiovdi.format.header import pack
 from aiovdi.format.layout import new_header
 from aiovdi.units import Slot
 from faults.image import Content, Image, joined
-from faults.reader import audit, audit_and_read, audit_closed
+from faults.reader import audit, audit_and_read, audit_changed, audit_closed
 from faults.tape import Tape
 from faults.target import Target
 
@@ -104,6 +104,9 @@ class VDI(Target):
 
     def audit_closed(self, content: Content) -> None:
         audit_closed(content, grows=self.grows)
+
+    def audit_changed(self, before: Content, after: Content) -> None:
+        audit_changed(before, after)
 
     def is_expected(self, error: BaseException) -> bool:
         return isinstance(error, aiovdi.StorageError | aiovdi.DiskFailed)

@@ -61,3 +61,6 @@ class Machine2011(VDI):
 
     def audit_closed(self, content: Content) -> None:
         """Its close gives nothing back."""
+
+    def audit_changed(self, before: Content, after: Content) -> None:
+        """It knows no UUIDs."""

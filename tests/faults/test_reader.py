@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from faults.reader import audit, audit_and_read, audit_closed
+from faults.reader import audit, audit_and_read, audit_changed, audit_closed
 from faults.vdi import VDI
 
 BLOCK, BMAP, DATA = 4096, 512, 1024
@@ -70,3 +70,10 @@ def test_a_closed_image_counts_and_keeps_what_is_owned_and_nothing_else() -> Non
         audit_closed(image(1, FREE, 0, ZERO, allocated=3), grows=False)
     with pytest.raises(ValueError, match=f"the file has {DATA + 3 * BLOCK} bytes where {DATA + 2 * BLOCK} are owned"):
         audit_closed(image(1, FREE, 0, ZERO, data_blocks=3), grows=True)
+
+
+def test_an_image_that_was_changed_has_another_modification_uuid() -> None:
+    old = image(0, FREE, FREE, FREE)
+    audit_changed(old, old[:0x198] + b"another modified" + old[0x1A8:])
+    with pytest.raises(ValueError, match="its modification UUID has not"):
+        audit_changed(old, old)
