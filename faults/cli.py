@@ -1,4 +1,4 @@
-"""``python -m faults run | sweep | explore | replay | shrink | bugs``: the words, and what each prints.
+"""``python -m faults run | sweep | explore | replay | shrink | bugs | foreign``: the words, and what each prints.
 
 Exit status 0: nothing was found (``bugs``: everything that there is, and nothing else). 1: something
 was. 2: the command was wrong. 130: interrupted, after the summary so far.
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faults import verbs
+from faults.foreign import verb as foreign
 from faults.pool import cores
 
 __all__ = ["main", "parser"]
@@ -59,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
     bugs.add_argument("--budget", type=int, help="runs of a search (default: by difficulty)")
     bugs.add_argument("--processes", type=int, default=cores(), help="default: one for each core")
     bugs.add_argument("--json", action="store_true", help="print JSON")
+    foreign_driver = _verb(commands, "foreign", "random search in somebody else's driver, over NBD")
+    foreign.add_arguments(foreign_driver)
     return top
 
 

@@ -1,9 +1,11 @@
 """Every name that an artifact can carry leads back to what failed: a target, a case of a sweep, a program.
 
-``vdi`` · ``bug:NAME`` · ``module:name`` · ``vdi sweep w0 f: 2 power-lost`` · ``vdi explore close 1 w0 | w1``
+``vdi`` · ``bug:NAME`` · ``module:name`` · ``vdi sweep w0 f: 2 power-lost`` · ``vdi explore close 1 w0 | w1`` ·
+``foreign:qemu-vdi``
 """
 
 from faults import interleave, sweeping
+from faults.foreign.subject import PREFIX, foreign_subject
 from faults.subject import Subject, find
 from faults.workload import Profile
 
@@ -16,6 +18,8 @@ def resolve(name: str, profile: Profile | None = None) -> Subject:
     Raises:
         ValueError: there is none.
     """
+    if name.startswith(PREFIX):
+        return foreign_subject(name, profile)
     for mark in (sweeping.MARK, interleave.MARK):
         base, found, rest = name.partition(mark)
         if not found:

@@ -10,6 +10,7 @@ from faults.artifact import Artifact, load_artifact, of_outcome, save_artifact, 
 from faults.artifact import replay as replay_artifact
 from faults.budget import Budget
 from faults.campaign import Summary, campaign
+from faults.foreign.verb import foreign
 from faults.html import page
 from faults.interleave import interleave, program_subject
 from faults.investigate import Finding, investigate
@@ -20,7 +21,7 @@ from faults.sweeping import SweepSummary
 from faults.sweeping import sweep as sweep_all
 from faults.tape import ReplayTape
 
-__all__ = ["bugs", "explore", "replay", "run", "shrink", "sweep"]
+__all__ = ["bugs", "explore", "foreign", "replay", "run", "shrink", "sweep"]
 
 RUNS = 10_000
 INTERRUPTED = 130

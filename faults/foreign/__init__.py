@@ -1,0 +1,25 @@
+"""Somebody else's driver under faults: our simulated storage below it, a workload and the oracle on top.
+
+::
+
+        clients (workload, oracle)                    session, upstream
+              | NBD over a socket
+        the driver's process: qemu-nbd -f vdi …       process, drivers, formats
+              | NBD over a socket
+        the export that holds each I/O                 below, holding
+              |
+        faults.device, faults.crash
+
+    quiescence   when it is known that the process has nothing more to do
+    weather      which I/O fails, drawn by the I/O's name
+    survivors    what a kill or a power loss leaves
+    naming       an I/O's name: operation, range, n-th occurrence
+    run          a tape becomes sessions, each with a process of its own, and an outcome
+    causes       which of fault, kill and power loss a failure needs
+    search       many runs, one file for each way of failing
+    subject      a driver by its name, for artifacts
+
+Order is controlled, and time is not: one event at a time (an I/O ends, a request is sent), then the
+process runs until nothing more can come of it. So the tape decides everything that matters, and a run
+replays although a real process takes part in it.
+"""

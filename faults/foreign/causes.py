@@ -1,0 +1,49 @@
+"""Which of fault, kill and power loss a failure needs: what it can do without is taken away.
+
+A run has more of everything than its failure needs, and two failures are told apart by what they need. So
+a failing run is run again without its faults, and with milder ends: a close instead of a kill, a kill
+instead of a power loss. The mildest of these that still fails stands for the failure.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+from faults.tape import Draw, ReplayTape, Tape
+from faults.world import Outcome
+
+__all__ = ["mildest"]
+
+_FAULTS = ("storm", "fail", "torn")
+
+
+def mildest(run: Callable[[Tape], Outcome], outcome: Outcome) -> Outcome:
+    """The run that fails with the fewest faults and the mildest ends; ``outcome`` itself if no milder one does."""
+    for draws in _milder(outcome.draws):
+        found = run(ReplayTape(draws))
+        if found.failure is not None:
+            return found
+    return outcome
+
+
+def _milder(draws: Sequence[Draw]) -> Iterator[list[Draw]]:
+    """From the mildest on; none that is as it was."""
+    ends = [draw.value for draw in draws if draw.label == "end"]
+    has_faults = any(draw.label.startswith(_FAULTS) and draw.value for draw in draws)
+    choices = sorted(product(*(range(end + 1) for end in ends)), key=lambda chosen: (sum(chosen), chosen))
+    for calm in (True, False) if has_faults else (False,):
+        for chosen in choices:
+            if calm or list(chosen) != ends:
+                yield _edited(draws, calm=calm, ends=chosen)
+
+
+def _edited(draws: Sequence[Draw], *, calm: bool, ends: tuple[int, ...]) -> list[Draw]:
+    left = list(ends)
+    edited = []
+    for draw in draws:
+        if draw.label == "end":
+            edited.append(draw._replace(value=left.pop(0)))
+        elif calm and draw.label.startswith(_FAULTS):
+            edited.append(draw._replace(value=0))
+        else:
+            edited.append(draw)
+    return edited

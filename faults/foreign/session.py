@@ -1,0 +1,236 @@
+"""One process of the driver, from its start to its end.
+
+Events are what the tape orders: an I/O below ends, or a client sends its next request. After each the
+driver is let come to rest. An event is *due* so many steps after it became possible as the tape says, by
+its name; of those that are due first the oldest comes first. Zero is the order of arrival.
+
+Rule 1: a driver at rest has answered every request, or waits for an I/O that is held. One that waits for
+nothing hangs, and that is a failure.
+Rule 2: while it opens, closes, or is looked at, I/Os end at once, in the order of their arrival, and none fails.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from faults.foreign.asking import Asking
+from faults.foreign.below import Held
+from faults.foreign.holding import HoldingExport
+from faults.foreign.process import DriverEnded, Process
+from faults.foreign.quiescence import DOUBTING_TURNS, NotQuiet, settle
+from faults.foreign.upstream import HungUp, Upstream
+from faults.foreign.weather import Weather
+from faults.foreign.world import World
+from faults.oracle import Violation
+from faults.tape import Generator
+from faults.workload import Request, Workload
+
+__all__ = ["Life", "Session"]
+
+LATENESS = 32
+"""Steps that an event may be late, and one."""
+
+_PUNCTUAL = 0.65
+_SLOW = 0.8
+_CLOSE_SECONDS = 30.0
+_LAST_WORDS_SECONDS = 1.0
+"""A process that ends closes its connections first."""
+
+
+class Life(NamedTuple):
+    """When a kill or a power loss comes, if not after everything; None: not by this."""
+
+    steps: int | None = None
+    """After so many events."""
+    flushes: int | None = None
+    """When so many flushes and FUA writes were acknowledged: a promise is tried best when it was just made."""
+
+
+@dataclass(eq=False)
+class _Event:
+    """Something that can happen next."""
+
+    due: int
+    since: int
+    name: str
+    subject: Held | Request
+    """The I/O that ends, or the request that is sent."""
+
+
+class Session:
+    """One process, and what is done with it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.step = 0
+        world.sessions += 1
+        place = world.folder / f"{world.sessions}"
+        self._export = HoldingExport(world.below.device.length, world.below.serve)
+        self._upstream = Upstream()
+        self._asking = Asking(world, self._upstream)
+        self._events: list[_Event] = []
+        self._queues: dict[str, deque[Request]] = {}
+        self._slow = ""  # writes to this part of the image are mostly very late
+        self._below_socket = place.with_suffix(".below")
+        self._above_socket = place.with_suffix(".above")
+        self._log = place.with_suffix(".log")
+        self._process: Process | None = None
+
+    async def open(self) -> None:
+        """Start the process, and connect to it. Raises Violation: it cannot open the image."""
+        await self._export.listen(self._below_socket)
+        uri = f"nbd+unix:///?socket={self._below_socket}"
+        self._process = Process(self.world.driver.argv(uri, self._above_socket), self._above_socket, self._log)
+        self.world.trace.add("open", self.world.driver.name)
+        try:
+            await self._process.connect(self._upstream)
+            size = await self._upstream.negotiated()
+        except (DriverEnded, HungUp, TimeoutError) as error:
+            raise self.world.violation("unopened", f"a new process cannot open the image: {error}") from error
+        if size < self.world.driver.size:
+            raise self.world.violation("unopened", f"a new process shows {size} bytes of {self.world.driver.size}")
+        await self._settle()
+
+    # Under the tape's control
+
+    async def use(self, workload: Workload, weather: Weather, life: Life) -> None:
+        """The clients send their requests, until all are answered or the life is over. Raises Violation."""
+        regions = ("", *self.world.driver.rules.regions)
+        self._slow = regions[self.world.tape.draw("slow", len(regions))]
+        self._asking.weather = weather
+        self._export.take = self.world.below.note
+        try:
+            await self._use(workload, life)
+        finally:
+            self._export.take = self.world.below.serve
+            self.world.outcome.injected += weather.injected
+            self.world.outcome.steps += self.step
+
+    async def _use(self, workload: Workload, life: Life) -> None:
+        for requests in workload:
+            queue = deque(self._asking.possible(request) for request in requests)
+            self._queues[_client(queue[0])] = queue
+            self._make_ready(queue)
+        while self._events:
+            if self.step == life.steps or self._asking.flushed == life.flushes:
+                return
+            event = min(self._events, key=lambda each: (each.due, each.since, each.name))
+            self._events.remove(event)
+            owner = self._perform(event)
+            self.step += 1
+            await self._settle()
+            self._collect(owner)
+        if self._asking.waiting:
+            waiting = ", ".join(map(str, self._asking.waiting))
+            raise self.world.violation("hang", f"nothing is held below, and the driver does not answer {waiting}")
+
+    def _perform(self, event: _Event) -> str:
+        """Let it happen. Returns on whose behalf."""
+        if isinstance(event.subject, Request):
+            self._asking.submit(event.subject)
+            return event.subject.name
+        assert self._asking.weather is not None
+        fate = self._asking.weather.fate(event.subject.io, event.name)
+        if fate.errno:
+            self.world.met("fault")
+        self.world.below.end(event.subject, fate)
+        return event.subject.owner
+
+    def _collect(self, owner: str) -> None:
+        """What has come of it: answers, and I/Os below."""
+        for request in self._asking.take_answers():
+            if queue := self._queues[_client(request)]:
+                self._make_ready(queue)
+        for held in self.world.below.admit(owner, self._asking.waiting):
+            self._note(held.name, held)
+
+    def _make_ready(self, queue: "deque[Request]") -> None:
+        request = queue.popleft()
+        self._note(f"request {request.name}", request)
+
+    def _note(self, name: str, subject: Held | Request) -> None:
+        is_slow = isinstance(subject, Held) and subject.io.kind == "write" and subject.io.region == self._slow
+        late = self.world.tape.draw(f"next {name}", LATENESS, _very_late if is_slow else _late)
+        self._events.append(_Event(self.step + late, self.step, name, subject))
+
+    # By hand
+
+    async def do(self, request: Request) -> None:
+        """One request, to its end. Raises Violation."""
+        self._asking.submit(request)
+        while request in self._asking.waiting:
+            await self._settle()
+            self._asking.take_answers()
+
+    async def look(self, where: str) -> bytes:
+        """The whole disk as this process shows it, and judged. Raises Violation."""
+        try:
+            content = await self._upstream.read(self.world.driver.size, 0)
+        except HungUp as error:
+            raise await self._gone(error) from error
+        except OSError as error:
+            raise self.world.violation("unread", f"{where}: {error}") from error
+        try:
+            self.world.oracle.observe(content, where)
+        except Violation as violation:
+            raise self.world.violation("lost", str(violation)) from violation
+        return content
+
+    # The end
+
+    async def close(self) -> None:
+        """The last client goes, and the process ends. Raises Violation."""
+        assert self._process is not None
+        self._upstream.close(politely=True)
+        try:
+            await self._process.close(_CLOSE_SECONDS)
+        except TimeoutError:
+            raise self.world.violation("hang", "the driver does not end when it is told to") from None
+        self.world.trace.add("close", self.world.driver.name)
+
+    def kill(self) -> None:
+        """``kill -9``; also after a close, to be sure."""
+        if self._process is not None:
+            self._process.kill()
+        self._upstream.close(politely=False)
+        self._export.close()
+        for path in (self._below_socket, self._above_socket, self._log):
+            path.unlink(missing_ok=True)
+
+    async def _settle(self) -> None:
+        try:
+            await settle(self._export, self._upstream)
+            if self.world.doubts:
+                heard = self._heard
+                await settle(self._export, self._upstream, turns=DOUBTING_TURNS)
+                self.world.outcome.late += self._heard != heard
+        except HungUp as error:
+            raise await self._gone(error) from error
+        except NotQuiet as error:
+            raise self.world.violation("hang", str(error)) from error
+
+    @property
+    def _heard(self) -> int:
+        return self._export.heard + self._upstream.heard
+
+    async def _gone(self, error: HungUp) -> Violation:
+        assert self._process is not None
+        if await self._process.ends_within(_LAST_WORDS_SECONDS):
+            return self.world.violation("crashed", f"{error}: {self._process.ended()}")
+        return self.world.violation("hung up", f"{error}: {self._process.words()}")
+
+
+def _client(request: Request) -> str:
+    """What the names of a client's requests have in common."""
+    return request.name.rstrip("0123456789")
+
+
+def _late(generator: Generator, outcomes: int) -> int:
+    """Mostly not; else a little more often than much, and now and then as much as there is."""
+    if generator.random() < _PUNCTUAL:
+        return 0
+    return outcomes - 1 if generator.random() < 0.2 else 1 + int(generator.random() ** 2 * (outcomes - 1))
+
+
+def _very_late(generator: Generator, outcomes: int) -> int:
+    return outcomes - 1 if generator.random() < _SLOW else _late(generator, outcomes)

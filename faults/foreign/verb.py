@@ -1,0 +1,141 @@
+"""``python -m faults foreign DRIVER``: what is searched, and what is printed of what was found."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from faults.artifact import load_artifact
+from faults.budget import Budget
+from faults.foreign.drivers import DRIVERS, SIZE, Driver, find_driver
+from faults.foreign.finding import shorten
+from faults.foreign.formats import FORMATS
+from faults.foreign.search import Search
+from faults.foreign.summary import Group, Summary
+from faults.pool import cores
+from faults.subject import Subject
+
+__all__ = ["add_arguments", "foreign"]
+
+SECONDS = 60.0
+SHRINKING_SECONDS = 20.0
+INTERRUPTED = 130
+
+
+def add_arguments(verb: ArgumentParser) -> None:
+    """The words after ``foreign``."""
+    known = ", ".join(DRIVERS)
+    verb.add_argument("driver", help=f"one of {known}; or a command with {{uri}} and {{socket}}")
+    verb.add_argument("--size", type=int, default=SIZE, help=f"bytes of a command's disk (default {SIZE})")
+    verb.add_argument("--room", type=int, default=0, help="bytes of its image at its largest (default: as created)")
+    verb.add_argument("--create", default="", help="command with {image} and {size} that makes an empty image")
+    verb.add_argument("--check", default="", help="command with {image} that finds a sound image sound")
+    verb.add_argument("--format", default="", choices=sorted(FORMATS), help="of its image, if faults can read it")
+    verb.add_argument("--seconds", type=float, help=f"search for so long (default {SECONDS:.0f}, no end with --runs)")
+    verb.add_argument("--runs", type=int, help="at most so many runs")
+    verb.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
+    verb.add_argument("--processes", type=int, default=cores(), help="default: one for each core")
+    verb.add_argument(
+        "--shrink",
+        type=float,
+        default=SHRINKING_SECONDS,
+        metavar="SECONDS",
+        help=f"for each kind of failure (default {SHRINKING_SECONDS:.0f}; 0: only list them)",
+    )
+    verb.add_argument("--folder", type=Path, default=Path("failures"), help="where failures are written")
+    verb.add_argument("--json", action="store_true", help="print JSON")
+    verb.add_argument("-v", "--verbose", action="store_true", help="every step of the timelines")
+
+
+def foreign(options: Namespace) -> int:
+    """Search, then shrink what was found. Returns the exit status."""
+    driver = _driver(options)
+    driver.check_words()
+    driver.blank()  # a driver that cannot be run is an error of the command, and is told at once
+    seconds = options.seconds if options.seconds or options.runs else SECONDS
+    say = _speaker(options)
+    say(f"seeds from {options.seed} on, {driver.name}, {options.processes} processes: {driver.command}")
+    search = Search(
+        driver,
+        options.folder,
+        found=lambda group: say(f"{group.seconds:6.1f} s, run {group.runs}: {group.kind}: {_cut(group.failure)}"),
+        progress=lambda so_far: _show(options, f"{so_far.part.runs} runs, {len(so_far.groups)} kinds of failure"),
+    )
+    summary = search.run(Budget(options.runs, seconds), base=options.seed, processes=options.processes)
+    _show(options, "")
+    reports = _shorten_all(options, search.subject, summary, say)
+    if options.json:
+        print(json.dumps(_as_json(summary, reports), indent=1))
+    else:
+        print(summary)
+    return INTERRUPTED if summary.was_interrupted else int(bool(summary.groups or summary.part.unlike))
+
+
+def _driver(options: Namespace) -> Driver:
+    if "{" not in options.driver:
+        return find_driver(options.driver)
+    return Driver(
+        name="command",
+        command=options.driver,
+        create=options.create,
+        check=options.check,
+        format=options.format,
+        size=options.size,
+        room=options.room,
+    )
+
+
+def _shorten_all(options: Namespace, subject: Subject, summary: Summary, say: Callable[[str], None]) -> dict[str, Path]:
+    """The smallest run of each kind, in the order in which they were found."""
+    paths: dict[str, Path] = {}
+    for group in summary.groups.values() if options.shrink and not summary.was_interrupted else ():
+        _show(options, f"shrinking {group.path}")
+        artifact = load_artifact(group.path)
+        _, paths[group.kind], text = shorten(
+            subject, artifact, options.folder, seconds=options.shrink, verbose=options.verbose
+        )
+        _show(options, "")
+        say(f"\n{text}\n")
+    return paths
+
+
+def _as_json(summary: Summary, reports: dict[str, Path]) -> dict[str, object]:
+    part = summary.part
+    return {
+        "driver": summary.name,
+        "runs": part.runs,
+        "seconds": round(summary.seconds, 3),
+        "events": part.steps,
+        "faults": part.injected,
+        "checked": part.checked,
+        "unlike": part.unlike,
+        "late": part.late,
+        "interrupted": summary.was_interrupted,
+        "kinds": dict(summary.kinds),
+        "fired": {str(cell): number for cell, number in sorted(part.coverage.cells.items())},
+        "found": [_group_as_json(group, reports.get(group.kind)) for group in summary.groups.values()],
+    }
+
+
+def _group_as_json(group: Group, smallest: Path | None) -> dict[str, object]:
+    return group._asdict() | {"path": str(group.path), "smallest": str(smallest) if smallest else None}
+
+
+def _speaker(options: Namespace) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        if not options.json:
+            _show(options, "")
+            print(text, flush=True)
+
+    return say
+
+
+def _show(options: Namespace, text: str) -> None:
+    """A line that is written over by the next, where somebody is looking."""
+    if sys.stderr.isatty() and not options.json:
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _cut(text: str, width: int = 120) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -1,0 +1,42 @@
+"""``python -m faults foreign``: what a user types, and what is told."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faults.cli import main
+from faults.foreign.drivers import Driver
+
+
+def words(driver: Driver, folder: Path, *more: str) -> list[str]:
+    size = ["--size", str(driver.size), "--processes", "1", "--folder", str(folder)]
+    return ["foreign", driver.command, *size, *more]
+
+
+def test_a_command_that_a_user_names_is_searched_shrunk_and_replayed(
+    relay: Callable[[str], Driver], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(relay("liar"), tmp_path, "--runs", "4", "--shrink", "1")) == 1
+    told = capsys.readouterr().out
+    assert "FAILED" in told
+    assert "is told: done" in told
+    assert "4 runs in" in told
+    files = [word for line in told.splitlines() if "replay:" in line for word in line.split() if word.endswith(".json")]
+    assert main(["replay", files[0]]) == 1
+    assert "still there (the same run)" in capsys.readouterr().out
+
+
+def test_a_sound_driver_ends_with_status_0_and_what_was_covered(
+    relay: Callable[[str], Driver], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(relay("honest"), tmp_path, "--runs", "4", "--json")) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["runs"], told["found"], told["unlike"]) == (4, [], [])
+
+
+@pytest.mark.parametrize("driver", ["qemu-none", "x {nothing}", "x {uri}"])
+def test_a_driver_that_is_none_is_refused(driver: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["foreign", driver, "--runs", "1", "--folder", str(tmp_path)]) == 2
+    assert "faults foreign:" in capsys.readouterr().err
