@@ -202,6 +202,7 @@ _ERRNOS = (errno.EIO, errno.ENOSPC, errno.EINTR)
 _EFFECTS = ("none", "some", "all")
 _PAGES = ("retry_ok", "clean_new", "clean_old")
 _RATES = (0.0, 0.02, 0.1, 0.4)
+_ALWAYS = 1.0
 _EVENTS = ("flush", "read", "write:data", "write:bmap", "write:header", "resize", "short")
 _ALONE = ("flush", *_EVENTS)
 """What fails alone: more often a flush, since it is where drivers go wrong most quietly."""
@@ -226,7 +227,7 @@ class Storm:
             self._stroke = _ALONE[tape.draw("storm.only", len(_ALONE))], 1 + tape.draw("fail.nth", _STROKES)
         elif weather == 2:
             only = _ALONE[tape.draw("storm.only", len(_ALONE))]
-            self._rates = {only: _RATES[1 + tape.draw("storm.rate", len(_RATES) - 1)]}
+            self._rates = {only: (*_RATES[1:], _ALWAYS)[tape.draw("storm.rate", len(_RATES))]}
         elif weather == 3:
             self._rates = {event: _RATES[tape.draw("storm.rate", len(_RATES))] for event in _EVENTS}
 
