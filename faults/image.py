@@ -51,7 +51,7 @@ class Image:
         if step != 1:
             return self[:][wanted]
         content, at = [], start
-        for offset, piece in self._within(start, stop):
+        for offset, piece in self.within(start, stop):
             content += [_zeros(offset - at), piece]
             at = offset + len(piece)
         rest = _zeros(max(0, stop - at))
@@ -59,9 +59,9 @@ class Image:
 
     def part(self, start: int, length: int) -> "Image":
         """``length`` bytes from ``start`` on, which must be there."""
-        return Image([(offset - start, piece) for offset, piece in self._within(start, start + length)], length)
+        return Image([(offset - start, piece) for offset, piece in self.within(start, start + length)], length)
 
-    def _within(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    def within(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """What of the pieces lies in this range, cut at its ends."""
         for number in range(max(0, bisect_right(self._offsets, start) - 1), len(self.pieces)):
             offset, piece = self.pieces[number]

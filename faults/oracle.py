@@ -11,11 +11,12 @@ For each sector the oracle keeps three sets:
 The judge shares no code with the judged: nothing here knows a block, a slot or a map.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import permutations
+from typing import Protocol
 
-__all__ = ["PARTIAL_WRITES_MAX", "SECTOR", "Flush", "Oracle", "Read", "Violation", "Write", "describe"]
+__all__ = ["PARTIAL_WRITES_MAX", "SECTOR", "Flush", "Oracle", "Read", "Sparse", "Violation", "Write", "describe"]
 
 SECTOR = 512
 _BLANK = bytes(SECTOR)
@@ -23,6 +24,15 @@ _STEP = 128
 _BLANKS = bytes(_STEP * SECTOR)
 PARTIAL_WRITES_MAX = 4
 """Writes to a part of a sector whose orders are all looked at. Workloads have no more of them."""
+
+
+class Sparse(Protocol):
+    """Content of which only a part is not zeros."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, wanted: slice, /) -> bytes: ...
+    def within(self, start: int, stop: int, /) -> Iterator[tuple[int, bytes]]:
+        """Offset and bytes of each piece between these offsets; the rest is zeros."""
 
 
 class Violation(AssertionError):
@@ -91,8 +101,13 @@ class Oracle:
         self._by_sector: dict[int, list[Write]] = {}
         self._reads: list[Read] = []
         self._flushes: list[Flush] = []
-        self.gave_up = False
-        """The host may have given up pages: what readers see may go back to what is stable when they are dropped."""
+        self._given_up: set[int] = set()
+        """Sectors of which the host may show what it will never write: when it forgets them, they go back."""
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether readers may see something that is on its way to no medium."""
+        return bool(self._given_up)
 
     # Writes
 
@@ -119,6 +134,8 @@ class Oracle:
             self._settled[sector] = _results(values, part, rivals)
             if write.is_doubtful:
                 self._settled[sector] |= self._stable[sector]
+            else:
+                self._given_up.discard(sector)  # the host has it to write again
             if write.fua:
                 # Its rivals may be durable or not: FUA says nothing about any other write.
                 self._stable[sector] = _results(write.before[sector], part, rivals)
@@ -204,7 +221,7 @@ class Oracle:
 
     def fail_flush(self) -> None:
         """A flush of the storage failed and pages were given up: a reader may see what is stable, too."""
-        self.gave_up = True
+        self._given_up.update(self._stable)
         for sector, values in self._stable.items():
             self._settled[sector] = self._settled.get(sector, {_BLANK}) | values
         for write in self._under_way:
@@ -229,7 +246,7 @@ class Oracle:
     def lose_power(self) -> None:
         """Only what is stable is left, and all of it is stable now."""
         self._settled = {sector: set(values) for sector, values in self._stable.items()}
-        self.gave_up = False
+        self._given_up.clear()
         self._end_writes()
 
     def foretell(self, *, power: bool) -> "Oracle":
@@ -245,17 +262,13 @@ class Oracle:
         """What each sector may hold where nothing is under way; one that is missing holds zeros."""
         return {sector: frozenset(values) for sector, values in self._settled.items()}
 
-    def trust(self) -> None:
-        """A session that changed something has closed: it had dropped what the host gave up, and read again."""
-        self.gave_up = False
-
     def _end_writes(self) -> None:
         self._under_way.clear()
         self._by_sector.clear()
         self._reads.clear()
         self._flushes.clear()
 
-    def observe(self, content: bytes, where: str) -> None:
+    def observe(self, content: bytes | Sparse, where: str) -> None:
         """Judge the whole disk, read when nothing is under way, and remember which of the values it was.
 
         Raises Violation.
@@ -272,17 +285,21 @@ class Oracle:
                 raise Violation(_wrong(where, wrong, found, {_BLANK}))
             at = sector + 1
 
-    def narrow(self, content: bytes, *, stable: bool) -> None:
+    def narrow(self, content: bytes | Sparse, *, stable: bool) -> None:
         """What was found when nothing was under way is what there is; after a power loss it is stable too."""
         for sector in list(self._settled):
             found = content[sector * SECTOR : (sector + 1) * SECTOR]
-            self._settled[sector] = {found} | self._stable[sector] if self.gave_up else {found}
+            self._settled[sector] = {found} | self._stable[sector] if sector in self._given_up else {found}
             if stable:
                 self._stable[sector] = {found}
 
 
-def _first_written(content: bytes, first: int, end: int) -> int | None:
+def _first_written(content: bytes | Sparse, first: int, end: int) -> int | None:
     """The first of these sectors that is not blank. Large steps, because most of a disk was never written."""
+    if not isinstance(content, bytes):
+        pieces = content.within(first * SECTOR, end * SECTOR)
+        written = ((offset, piece) for offset, piece in pieces if piece.count(0) < len(piece))
+        return next(((offset + len(piece) - len(piece.lstrip(b"\0"))) // SECTOR for offset, piece in written), None)
     for at in range(first, end, _STEP):
         stop = min(at + _STEP, end)
         if content[at * SECTOR : stop * SECTOR] != _BLANKS[: (stop - at) * SECTOR]:
@@ -299,6 +316,8 @@ def _orders(values: set[bytes], writes: list[tuple[int, bytes]]) -> set[bytes]:
     # A write of the whole sector hides what came before it, so that only those of a part need their orders tried.
     found = values | {piece for _, piece in writes if len(piece) == SECTOR}
     parts = [write for write in writes if len(write[1]) < SECTOR]
+    if not parts:
+        return found
     bases = list(found)
     for count in range(1, min(len(parts), PARTIAL_WRITES_MAX) + 1):
         for chosen in permutations(parts, count):
@@ -313,7 +332,7 @@ def _orders(values: set[bytes], writes: list[tuple[int, bytes]]) -> set[bytes]:
 def _results(values: set[bytes], write: tuple[int, bytes], rivals: list[tuple[int, bytes]]) -> set[bytes]:
     """``values`` with ``write`` done, and any of ``rivals`` done before or after it."""
     if len(write[1]) == SECTOR:
-        return _orders({write[1]}, rivals)
+        return _orders({write[1]}, rivals) if rivals else {write[1]}
     results = set()
     for value in values:
         for before in _orders({value}, rivals):

@@ -212,8 +212,6 @@ class Session:
         oracle = self.world.oracle
         # What an earlier session left to the page cache is not this one's to flush, unless it changes something.
         oracle.end_flush(oracle.begin_flush(), succeeded=self.clients.has_changed)
-        if self.clients.has_changed:
-            oracle.trust()
         self.world.trace.add("close", self.world.target.name)
         self._was_closed = True
         self._issued = self.storage.issued

@@ -243,3 +243,32 @@ def test_a_value_says_whose_it_is() -> None:
     assert describe(bytes(9)) == "zeros"
     assert describe(b"A0 in sector 3;......") == "A0 in sector 3"
     assert describe(b"\xff" * 20) == "20 bytes " + "ff" * 16 + "…"
+
+
+def test_what_the_host_has_given_up_may_go_back_long_after() -> None:
+    """Nobody writes such a page: it is seen by later sessions, and no flush of theirs saves it."""
+    oracle = Oracle(4 * SECTOR)
+    write = oracle.begin_write(0, bytes([1]) * SECTOR, "A0")
+    oracle.fail_flush()
+    oracle.fail_write(write)
+    oracle.kill()
+    seen = bytes([1]) * SECTOR + bytes(3 * SECTOR)
+    oracle.observe(seen, "after the kill")
+    oracle.narrow(seen, stable=False)
+    oracle.end_flush(oracle.begin_flush(), succeeded=True)
+    oracle.narrow(seen, stable=False)
+    oracle.lose_power()
+    oracle.observe(bytes(4 * SECTOR), "after the power loss")
+
+
+def test_a_write_over_what_was_given_up_is_saved_by_the_next_flush() -> None:
+    oracle = Oracle(SECTOR)
+    oracle.fail_write(oracle.begin_write(0, bytes([1]) * SECTOR, "A0"))
+    oracle.fail_flush()
+    assert oracle.gave_up
+    oracle.end_write(oracle.begin_write(0, bytes([2]) * SECTOR, "A1"))
+    assert not oracle.gave_up
+    oracle.end_flush(oracle.begin_flush(), succeeded=True)
+    oracle.lose_power()
+    with pytest.raises(Violation):
+        oracle.observe(bytes(SECTOR), "after the power loss")
