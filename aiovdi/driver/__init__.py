@@ -1,6 +1,7 @@
 """The disk over an image. From the request down to what it stands on::
 
 opening, creating       from a path to a disk; from nothing to an image
+folder                  the calls by which a new file comes to its name
 disk                    the write path: the control flow of every request that changes something
 reader                  the read path, and what every disk has
 session                 the first and the last thing that a writer does to an image

@@ -14,22 +14,18 @@ from pathlib import Path
 
 import aiofiles.os
 
-from aiovdi.driver.opening import Aio, Target, lock_storage
+from aiovdi.driver.folder import Folder, PathFolder
+from aiovdi.driver.opening import Aio, Target
 from aiovdi.errors import StorageError
 from aiovdi.format import bmap
 from aiovdi.format.header import Header, ImageType, pack
 from aiovdi.format.layout import compatibility_warnings, new_header
-from aiovdi.storage import open_file
 from aiovdi.storage.base import Storage, flush, resize, write_full, write_zeroes
 from aiovdi.units import KiB, MiB
 
 __all__ = ["CompatibilityWarning", "create", "new_file"]
 
 _CHUNK_BYTES = 256 * KiB
-_link = aiofiles.os.wrap(os.link)
-_replace = aiofiles.os.wrap(os.replace)
-_exists = aiofiles.os.wrap(os.path.lexists)
-_unlink = aiofiles.os.wrap(os.unlink)
 _preallocate = aiofiles.os.wrap(os.posix_fallocate)
 
 
@@ -77,70 +73,58 @@ async def create(
 
 @asynccontextmanager
 async def new_file(
-    path: str | os.PathLike[str], *, overwrite: bool, aio: Aio | None = None, is_durable: bool = True
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    aio: Aio | None = None,
+    is_durable: bool = True,
+    folder: Folder | None = None,
 ) -> AsyncIterator[Storage]:
     """A storage that becomes the file ``path`` when the block ends, and vanishes if it raises.
 
-    ``is_durable``: by then it survives power loss, too.
+    ``is_durable``: by then it survives power loss, too. ``folder``: where its name is; by default the directory
+    that ``path`` says.
 
     Raises FileExistsError, at once and again at the end, and ImageLocked.
     """
     place = Path(path)
-    if await _exists(place):
+    folder = folder or PathFolder(place.parent, aio=aio)
+    if await folder.has(place.name):
         if not overwrite:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
-        await _require_unused(place)
-    passing = place.with_name(f".{place.name}.{os.urandom(4).hex()}.part")
+        await folder.require_unused(place.name)  # nobody's image is replaced under him
+    passing = place.with_name(f".{place.name}.{os.urandom(4).hex()}.part").name
     try:
-        storage = await open_file(passing, writable=True, exclusive=True, aio=aio)
+        storage = await folder.create(passing)
         try:
             yield storage
             if is_durable:
                 await flush(storage)
         finally:
             await storage.close()
-        await _name(passing, place, overwrite=overwrite)
+        await _name(folder, passing, place, overwrite=overwrite)
         if is_durable:
-            await _sync_directory(place.parent)
+            await folder.flush()
     except BaseException:
         with suppress(FileNotFoundError):
-            passing.unlink()
+            folder.unlink_now(passing)
         raise
 
 
-async def _require_unused(place: Path) -> None:
-    """Refuse to replace an image under somebody who has it open."""
-    storage = await open_file(place, writable=True)
-    try:
-        unlock = await lock_storage(storage, writable=True, path=str(place))
-        unlock()
-    finally:
-        await storage.close()
-
-
-async def _name(passing: Path, place: Path, *, overwrite: bool) -> None:
+async def _name(folder: Folder, passing: str, place: Path, *, overwrite: bool) -> None:
     if overwrite:
-        await _replace(passing, place)
+        await folder.replace(passing, place.name)
     else:
         try:
-            await _link(passing, place)
+            await folder.link(passing, place.name)
         except OSError as error:
             if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
                 raise
-            if await _exists(place):  # a filesystem without links: this look is the best that can be had
+            if await folder.has(place.name):  # a filesystem without links: this look is the best that can be had
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place)) from None
-            await _replace(passing, place)
+            await folder.replace(passing, place.name)
         else:
-            await _unlink(passing)
-
-
-async def _sync_directory(place: Path) -> None:
-    """A new name is on stable storage once its directory is."""
-    fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        await aiofiles.os.wrap(os.fsync)(fd)
-    finally:
-        os.close(fd)
+            await folder.unlink(passing)
 
 
 async def _write_empty(storage: Storage, header: Header) -> None:
