@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faults.oracle import SECTOR, Oracle, Violation
+from faults.oracle import PARTIAL_WRITES_MAX, SECTOR, Oracle, Violation, describe
 
 OLD, NEW, NEWER = b"o" * 512, b"n" * 512, b"r" * 512
 ZEROS = bytes(512)
