@@ -1,4 +1,4 @@
-"""``python -m faults run | sweep | explore | replay | shrink | bugs | foreign``: the words, and what each prints.
+"""``python -m faults run | sweep | explore | replay | shrink | bugs | foreign | mutants``: the words, and what each prints.
 
 Exit status 0: nothing was found (``bugs``: everything that there is, and nothing else). 1: something
 was. 2: the command was wrong. 130: interrupted, after the summary so far.
@@ -11,6 +11,9 @@ from pathlib import Path
 
 from faults import verbs
 from faults.foreign import verb as foreign
+from faults.guided import ORDERS
+from faults.interleave import ENDS
+from faults.mutants import verb as mutants
 from faults.pool import cores
 
 __all__ = ["main", "parser"]
@@ -39,13 +42,18 @@ def parser() -> argparse.ArgumentParser:
     sweep.add_argument("--most", type=int, default=3, choices=(1, 2, 3), help="operations of a workload (default 3)")
     sweep.add_argument("--pairs", action="store_true", help="a second fault behind every error")
 
-    explore = _verb(commands, "explore", "every interleaving of a small program")
+    explore = _verb(commands, "explore", "every interleaving of a small program, with every crash")
     _subject(explore)
-    explore.add_argument("program", help="clients and their operations, such as 'w0 f | w1' (words: see faults.sweep)")
-    explore.add_argument("--end", default="close", choices=("close", "power", "kill"), help="of the session")
-    explore.add_argument("--faults", type=int, default=0, help="I/Os that may fail in a run (default 0)")
-    explore.add_argument("--limit", type=int, default=100_000, help="runs (default 100000)")
-    explore.add_argument("--deviations", type=int, help="choices of order that are not the oldest's (default: any)")
+    explore.add_argument(
+        "program", help="such as 'w0 f | w1', see faults.interleave; or 'pairs': every pair of requests in every danger"
+    )
+    explore.add_argument("--end", default="any", choices=ENDS, help="crashes that are tried (default any)")
+    explore.add_argument("--faults", type=int, default=0, help="I/Os that may be at fault in a run (default 0)")
+    explore.add_argument("--orders", default="moments", choices=ORDERS, help="see faults.guided (default moments)")
+    explore.add_argument("--limit", type=int, default=100_000, help="runs of a program (default 100000)")
+    explore.add_argument("--deviations", type=int, help="with --orders any: how often tasks overtake (default: any)")
+    explore.add_argument("--seconds", type=float, help="with pairs: stop after so many seconds")
+    explore.add_argument("--processes", type=int, default=cores(), help="with pairs: default one for each core")
 
     for name, text in (("replay", "run a failure again"), ("shrink", "make a failure small, and explain it")):
         verb = _verb(commands, name, text)
@@ -62,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     bugs.add_argument("--json", action="store_true", help="print JSON")
     foreign_driver = _verb(commands, "foreign", "random search in somebody else's driver, over NBD")
     foreign.add_arguments(foreign_driver)
+    mutants.add_arguments(_verb(commands, "mutants", "put mistakes into the driver, and see which are not found"))
     return top
 
 

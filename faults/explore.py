@@ -1,28 +1,23 @@
-"""Every run of a small program: depth first over the tape, until there is none left or the limit is reached.
+"""Every run of a small program: depth first over its choices, until there is none left or the limit is reached.
 
-A run is made from a prefix of values; after the prefix every draw is zero. Then the last draw that can
-still be incremented is, and what stood after it is dropped. So each tape is made exactly once, the
-order needs no memory but the last tape, and the first run of all is the benign one.
+A run follows the path of choices so far, and after it takes the first option of each. Then the last
+choice that has an option left takes that, and what stood after it is dropped. So no run is made twice,
+the only memory is the path, and the first run of all is the benign one.
 
-Rule 1: the verdict is honest. ``exhausted`` means that no other run exists; ``exhausted within 2
-deviations`` that none exists with at most two choices of order that are not the oldest's (delay
-bounding: Emmi, Qadeer, Rakamaric, "Delay-bounded scheduling", POPL 2011); ``cut at N`` says nothing
-about the rest.
-Rule 2: there is no reduction. Two I/Os whose ranges are disjoint do commute on the device, but not in
-the driver: which of two parts ends first decides which error is raised, and their callbacks run at
-once, in that order. A reduction that took them for equal would be unsound here.
+Rule: the verdict is honest. ``exhausted`` means that no other run exists, but for those of which ``path``
+knows that they would repeat one; ``exhausted within 2 deviations`` that none exists with at most two
+choices of order that are not the oldest's (delay bounding: Emmi, Qadeer, Rakamaric, "Delay-bounded
+scheduling", POPL 2011); ``cut at N`` says nothing about the rest.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from faults.tape import Draw, Pick, Tape
+from faults.path import Path, PathTape, Redundant
+from faults.tape import Draw, Tape
 
-__all__ = ["Exploration", "PrefixTape", "explore"]
-
-ORDERS = frozenset({"next", "timer"})
-"""The labels of draws that choose an order."""
+__all__ = ["Exploration", "explore"]
 
 
 class Verdict(Protocol):
@@ -34,29 +29,13 @@ class Verdict(Protocol):
 V = TypeVar("V", bound=Verdict)
 
 
-class PrefixTape(Tape):
-    """These values, by position, and zero after them."""
-
-    def __init__(self, prefix: list[int]) -> None:
-        super().__init__()
-        self._prefix = prefix
-
-    def _choose(self, label: str, outcomes: int, pick: Pick | None) -> int:  # noqa: ARG002
-        at = len(self.draws)
-        if at >= len(self._prefix):
-            return 0
-        if self._prefix[at] >= outcomes:
-            raise ValueError(
-                f"draw {at}, {label}: found {outcomes} outcomes, expected more: the run is not deterministic"
-            )
-        return self._prefix[at]
-
-
 @dataclass
 class Exploration:
     """How far it went, and what it met."""
 
     runs: int = 0
+    repeats: int = 0
+    """Runs that were given up as soon as they turned out to repeat another."""
     verdict: str = ""
     failure: Verdict | None = None
     """The first run that failed; nothing was explored after it."""
@@ -76,6 +55,7 @@ def explore(
     *,
     limit: int = 1_000_000,
     deviations: int | None = None,
+    path: Path | None = None,
     after_run: Callable[[V], object] = lambda _: None,
 ) -> Exploration:
     """Make every run, at most ``limit`` of them, and stop at the first that fails.
@@ -83,37 +63,32 @@ def explore(
     Args:
         attempt: makes one run of a tape. Everything but the tape must be the same each time.
         deviations: in how many of its choices of order a run may differ from the oldest-first one.
+        path: where to begin, and how to reduce; the default is at the beginning, and not at all.
         after_run: is told each outcome.
     """
     exploration = Exploration()
-    prefix: list[int] | None = []
-    while prefix is not None and exploration.runs < limit:
-        tape = PrefixTape(prefix)
-        outcome = attempt(tape)
-        exploration.runs += 1
-        exploration.longest = max(exploration.longest, len(tape.draws))
-        after_run(outcome)
-        if outcome.failure is not None:
-            exploration.failure, exploration.tape = outcome, tape.draws
-            exploration.verdict = f"failed in run {exploration.runs}"
-            return exploration
-        prefix = _next_prefix(tape.draws, deviations)
-    exploration.verdict = _verdict(prefix, exploration.runs, deviations)
+    path = path or Path(deviations)
+    is_over = False
+    while not is_over and exploration.runs + exploration.repeats < limit:
+        tape = PathTape(path)
+        try:
+            outcome = attempt(tape)
+        except Redundant:
+            exploration.repeats += 1
+        else:
+            _count(exploration, tape, outcome)
+            after_run(outcome)
+            if exploration.failure is not None:
+                return exploration
+        is_over = not path.advance()
+    within = "" if deviations is None else f" within {deviations} deviations"
+    exploration.verdict = f"exhausted{within}" if is_over else f"cut at {exploration.runs + exploration.repeats}"
     return exploration
 
 
-def _next_prefix(draws: list[Draw], deviations: int | None) -> list[int] | None:
-    """The tape that follows, in depth-first order; None: that was the last."""
-    spent = sum(draw.label in ORDERS and draw.value > 0 for draw in draws)
-    for at in range(len(draws) - 1, -1, -1):
-        label, outcomes, value = draws[at]
-        spent -= label in ORDERS and value > 0  # now of the draws before this one
-        if value + 1 < outcomes and (deviations is None or label not in ORDERS or spent < deviations):
-            return [draw.value for draw in draws[:at]] + [value + 1]
-    return None
-
-
-def _verdict(prefix: list[int] | None, runs: int, deviations: int | None) -> str:
-    if prefix is not None:
-        return f"cut at {runs}"
-    return "exhausted" if deviations is None else f"exhausted within {deviations} deviations"
+def _count(exploration: Exploration, tape: Tape, outcome: Verdict) -> None:
+    exploration.runs += 1
+    exploration.longest = max(exploration.longest, len(tape.draws))
+    if outcome.failure is not None:
+        exploration.failure, exploration.tape = outcome, tape.draws
+        exploration.verdict = f"failed in run {exploration.runs}"

@@ -12,18 +12,23 @@ from faults.budget import Budget
 from faults.campaign import Summary, campaign
 from faults.foreign.verb import foreign
 from faults.html import page
-from faults.interleave import interleave, program_subject
+from faults.interleave import interleave
 from faults.investigate import Finding, investigate
+from faults.mutants.verb import mutants
 from faults.names import resolve
+from faults.pairs import pairs
 from faults.report import timeline
-from faults.subject import BUG, Subject
+from faults.subject import BUG, Subject, find
 from faults.sweeping import SweepSummary
 from faults.sweeping import sweep as sweep_all
 from faults.tape import ReplayTape
 
-__all__ = ["bugs", "explore", "foreign", "replay", "run", "shrink", "sweep"]
+__all__ = ["bugs", "explore", "foreign", "mutants", "replay", "run", "shrink", "sweep"]
 
 RUNS = 10_000
+PAIRS = "pairs"
+VDI = "vdi"
+DISK_OF_PAIRS = "faults.pairs:DISK"
 INTERRUPTED = 130
 
 
@@ -75,17 +80,44 @@ def sweep(options: Namespace) -> int:
 
 
 def explore(options: Namespace) -> int:
-    """Every interleaving."""
-    program = program_subject(_subject(options), options.program, end=options.end, faults=options.faults)
-    found = interleave(program, limit=options.limit, deviations=options.deviations)
-    if found.tape is not None:
-        outcome = program.run(ReplayTape(found.tape))
-        _first(options, program, save_artifact(of_outcome(program, None, outcome), options.folder))
+    """Every interleaving of a program, or of every pair of requests."""
+    if options.program == PAIRS:
+        return _explore_pairs(options)
+    found = interleave(
+        _subject(options),
+        options.program,
+        end=options.end,
+        faults=options.faults,
+        orders=options.orders,
+        deviations=options.deviations,
+        limit=options.limit,
+    )
+    if found.failed is not None:
+        outcome = found.failed.run(ReplayTape(found.tape))
+        _first(options, found.failed, save_artifact(of_outcome(found.failed, None, outcome), options.folder))
     if options.json:
-        _tell({"verdict": found.verdict, "runs": found.runs, "longest": found.longest, "failed": bool(found.failure)})
+        _tell(found.as_json())
     else:
-        print(f"{found.verdict}: {found.runs} runs of up to {found.longest} choices")
-    return int(found.failure is not None)
+        print(found)
+    return int(found.failed is not None)
+
+
+def _explore_pairs(options: Namespace) -> int:
+    summary = pairs(
+        find(DISK_OF_PAIRS) if options.target == VDI and not options.variant else _subject(options),
+        options.folder,
+        limit=options.limit,
+        budget=Budget(seconds=options.seconds),
+        processes=options.processes,
+        progress=lambda row: say(options, str(row)),
+    )
+    if summary.failed and (path := summary.failed[0].path):
+        _first(options, resolve(load_artifact(path).target), path)
+    if options.json:
+        _tell(summary.as_json())
+    else:
+        print(summary)
+    return INTERRUPTED if summary.was_interrupted else int(bool(summary.failed))
 
 
 def replay(options: Namespace) -> int:

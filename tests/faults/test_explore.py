@@ -2,17 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from math import comb
 
 import pytest
 
-from faults.explore import Exploration, PrefixTape, explore
-from faults.plan import FewFaults, NoFaults, Plan
-from faults.run import Script, run
+from faults.explore import Exploration, explore
+from faults.path import Redundant
 from faults.tape import ReplayTape, Tape
-from faults.vdi import VDI
-from faults.workload import Request
 
 
 @dataclass
@@ -104,80 +100,22 @@ def test_a_program_that_is_not_deterministic_is_noticed() -> None:
         explore(lambda tape: Seen((tape.draw("next", next(sizes)),)))
 
 
-def test_a_prefix_is_followed_and_then_all_is_benign() -> None:
-    tape = PrefixTape([1, 2])
-    assert [tape.draw("next", 5) for _ in range(4)] == [1, 2, 0, 0]
+def test_a_run_that_turns_out_to_repeat_another_is_given_up_and_counted() -> None:
+    def program(tape: Tape) -> tuple[int, ...]:
+        story = interleave(tape)
+        if story[:2] == (1, 0):
+            raise Redundant
+        return story
+
+    stories, exploration = explored(program)
+    assert exploration.repeats == comb(6, 3)
+    assert exploration.runs == len(stories) == comb(8, 4) - comb(6, 3)
+    assert exploration.verdict == "exhausted"
 
 
-# The real driver: pairs of requests on one block, and on two blocks whose entries share a sector of the map
+def test_a_limit_counts_what_was_given_up() -> None:
+    def program(_: Tape) -> tuple[int, ...]:
+        raise Redundant
 
-BLOCK = 1024
-DISK = VDI(blocks=2, block_size=BLOCK)
-KINDS = {
-    "write": ("write", 0, 512),
-    "FUA write": ("fua", 0, 512),
-    "write of a whole block": ("write", 0, BLOCK),
-    "zeroes": ("zero", 0, BLOCK),
-    "discard": ("discard", 0, BLOCK),
-    "read": ("read", 0, BLOCK),
-    "flush": ("flush", 0, 0),
-}
-What = tuple[str, int, int]
-
-
-def elsewhere(what: What) -> What:
-    """The same in the second block."""
-    kind, offset, length = what
-    return kind, offset + BLOCK if length else 0, length
-
-
-PAIRS: dict[str, tuple[What, What]] = {
-    f"{one}, {other} in one block": (KINDS[one], KINDS[other]) for one, other in combinations_with_replacement(KINDS, 2)
-}
-PAIRS |= {
-    f"{one}, {other} in two blocks": (KINDS[one], elsewhere(KINDS[other]))
-    for one, other in combinations_with_replacement([kind for kind in KINDS if kind != "flush"], 2)
-}
-PAIRS |= {
-    "writes to two sectors of one block": (("write", 0, 512), ("write", 512, 512)),
-    "writes to two parts of a sector": (("write", 0, 100), ("write", 200, 100)),
-    "a write across both blocks and one to the second": (("write", 512, 1024), ("write", BLOCK, 512)),
-    "zeroes across both blocks and a write to the first": (("zero", 0, 2 * BLOCK), ("write", 0, 512)),
-}
-
-
-def without_faults(_: Tape) -> Plan:
-    return NoFaults()
-
-
-DANGERS = {
-    "nothing else happens": (Script(plan=without_faults, end="close"), 0, 1),
-    "one I/O fails": (Script(plan=FewFaults, end="close"), 0, 0),
-    "the first is cancelled": (Script(plan=without_faults, end="close"), 1, 0),
-    "the second is cancelled": (Script(plan=without_faults, end="close"), 2, 0),
-    "the power goes": (Script(plan=without_faults, end="power", lives=12), 0, 0),
-}
-"""Script, who is cancelled, and how many deviations there is time for.
-
-With ``--campaign`` there are two more, and failing I/Os under the pairs in two blocks too.
-"""
-
-
-@pytest.mark.parametrize("danger", DANGERS)
-def test_the_driver_holds_in_every_interleaving_of_every_pair_and(danger: str, campaign: bool) -> None:
-    script, cancelled, deviations = DANGERS[danger]
-    deviations += 2 * campaign
-    is_short = danger == "one I/O fails" and not campaign
-    for pair, whats in PAIRS.items():
-        if is_short and pair.endswith("in two blocks"):
-            continue
-        workload = [
-            [Request(name, *what, cancels=int(cancelled == number))]
-            for number, (name, what) in enumerate(zip("AB", whats, strict=True), 1)
-        ]
-        fixed = Script(workloads=(workload,), plan=script.plan, end=script.end, lives=script.lives)
-        exploration = explore(
-            lambda tape, fixed=fixed: run(DISK, tape, schedule="fifo", script=fixed), deviations=deviations
-        )
-        assert exploration.failure is None, f"{pair}: {exploration.failure}"
-        assert exploration.verdict == f"exhausted within {deviations} deviations", pair
+    assert explored(program, limit=1)[1].verdict == "exhausted"
+    assert explored(lambda tape: program(tape) if tape.draw("next", 3) else (), limit=2)[1].verdict == "cut at 2"

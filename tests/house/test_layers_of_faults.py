@@ -16,7 +16,7 @@ Sources = Callable[[str], list[Any]]
 ROWS = [
     {"tape", "fences", "image", "device", "oracle", "reader", "writelog"},
     {"trace", "loop", "tearing", "crash", "presets", "corruption", "plan", "workload", "target"},
-    {"hold", "schedules", "explore"},
+    {"hold", "schedules", "path", "explore"},
     {"storage"},
     {"session", "vdi"},
     {"run"},

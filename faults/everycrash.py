@@ -1,0 +1,119 @@
+"""Every image of every crash of a run, judged in the run itself.
+
+A crash ends a run, but nothing of it is needed for the judgement except what is on the device and what
+the users were promised. So the search looks at both before each I/O ends and when all is over, forms
+every image that power loss or ``kill -9`` could leave, and goes on as if nothing had been.
+
+Rule 1: two crashes with the same images and the same promises are one; it is judged once in a search.
+Rule 2: what is left out is counted. A space of more images than ``IMAGES_MAX`` is not looked at.
+Rule 3: a crash that shows a failure is told in draws of the tape, so that the run replays as one that
+really ends there.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
+
+from faults.crash import CrashSpace, kill_space, power_loss_space
+from faults.device import Device
+from faults.oracle import Oracle, Violation
+from faults.session import CLOSINGS
+from faults.tape import Draw
+from faults.world import World
+
+__all__ = ["IMAGES_MAX", "LIVES_MAX", "Crash", "EveryCrash"]
+
+IMAGES_MAX = 65_536
+LIVES_MAX = 10_000
+"""More I/Os than a run has: the bound of the draw that says how many end before the crash."""
+
+_ONE_BY_ONE = 2
+"""The mode of ``crash.mode`` in which each unit is drawn."""
+
+
+class Crash(NamedTuple):
+    """One crash of one run that showed a failure."""
+
+    power: bool
+    ended: int | None
+    """I/Os that had ended; None: the session was over."""
+    choices: list[tuple[int, int]]
+    """For each unit, in order, of how many contents it kept which."""
+    length: tuple[int, int]
+
+    def draws(self, before: list[Draw]) -> list[Draw]:
+        """The tape of a run that ends here; ``before`` is what it drew until then."""
+        image = [Draw("crash.mode", _ONE_BY_ONE + 1, _ONE_BY_ONE)]
+        image += [Draw("crash.unit", count, chosen) for count, chosen in self.choices if count > 1]
+        image += [Draw("crash.length", *self.length)]
+        if self.ended is None:
+            return [*before, Draw("power after close", 2, int(self.power)), *image]
+        closes = Draw("closes", len(CLOSINGS), CLOSINGS.index("closes"))  # it comes that far, or not
+        return [Draw("life", LIVES_MAX, self.ended), closes, *before, *image]
+
+
+@dataclass
+class EveryCrash:
+    """What a search has seen of crashes."""
+
+    kinds: tuple[str, ...] = ("power", "kill")
+    images: int = 0
+    """That were judged."""
+    spaces: set[int] = field(default_factory=set)
+    """By hash: with what was promised, so that each is judged once."""
+    left_out: int = 0
+    """Spaces that are too large."""
+    found: Crash | None = None
+
+    def look(self, world: World, ended: int | None) -> None:
+        """Judge every crash that could come now. Raises Violation."""
+        for kind in self.kinds:
+            power = kind == "power"
+            space = power_loss_space(world.device) if power else kill_space(world.device)
+            assert isinstance(space, CrashSpace)  # a disk that keeps no order
+            future = world.oracle.foretell(power=power)
+            if self._is_new(space, future):
+                self._judge(world, space, future, power=power, ended=ended)
+
+    def _is_new(self, space: CrashSpace, future: Oracle) -> bool:
+        if space.count > IMAGES_MAX:
+            self.left_out += 1
+            return False
+        key = hash(
+            (
+                frozenset(space.device.durable.items()),
+                tuple((unit, frozenset(contents)) for unit, contents in space.units.items()),
+                frozenset(space.lengths),
+                frozenset(future.settled.items()),
+            )
+        )
+        is_new = key not in self.spaces
+        self.spaces.add(key)
+        return is_new
+
+    def _judge(self, world: World, space: CrashSpace, future: Oracle, *, power: bool, ended: int | None) -> None:
+        counts = [len(contents) for contents in space.units.values()]
+        for chosen, length, image in _images(space):
+            self.images += 1
+            if (broken := _broken(world, image, future, "power loss" if power else "kill")) is not None:
+                choices = list(zip(counts, chosen, strict=True))
+                self.found = Crash(power, ended, choices, (len(space.lengths), length))
+                raise world.violation(*broken)
+
+
+def _broken(world: World, image: Device, future: Oracle, how: str) -> tuple[str, str] | None:
+    """The kind of failure that ``image`` shows, and what it is."""
+    try:
+        future.observe(world.target.read_image(image.stable()), f"after {how}")
+    except ValueError as error:
+        return "structure", f"after {how}: {error}"
+    except Violation as violation:
+        return "violation", str(violation)
+    return None
+
+
+def _images(space: CrashSpace) -> Iterator[tuple[tuple[int, ...], int, Device]]:
+    for length in range(len(space.lengths)):
+        for chosen in product(*(range(len(contents)) for contents in space.units.values())):
+            yield chosen, length, space.image(dict(zip(space.units, chosen, strict=True)), length)
