@@ -1,4 +1,4 @@
-"""``python -m faults run | sweep | explore | replay | shrink | bugs | foreign | mutants``: the words, and what each prints.
+"""``python -m faults run | sweep | explore | replay | shrink | bugs | foreign | mutants``: words, and what they print.
 
 Exit status 0: nothing was found (``bugs``: everything that there is, and nothing else). 1: something
 was. 2: the command was wrong. 130: interrupted, after the summary so far.
