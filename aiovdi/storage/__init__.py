@@ -11,6 +11,7 @@
     unflushed   nothing is made durable (``cache="unsafe"``)
 
     threads     blocking calls awaited as futures that settle
+    writers     small writes on threads, with few wake-ups
     posix · zeroing     the system calls
     nbd_uri · nbd_connection    where an export is; one connection to it
 

@@ -19,13 +19,18 @@ from aiofiles.os import wrap
 from aiovdi.settling import own, to_the_end
 from aiovdi.storage import posix
 from aiovdi.storage.threads import SettlingThreads
+from aiovdi.storage.writers import Writers
 from aiovdi.storage.zeroing import NOT_SUPPORTED, Zeroing
+from aiovdi.units import KiB
 
 __all__ = ["FileStorage"]
 
 T = TypeVar("T")
 
 _THREADS = 16
+_QUEUED_MAX = 64 * KiB
+"""Longest write for which to wake a thread costs more than the write."""
+
 _NOWAIT_REFUSED = NOT_SUPPORTED | {errno.EINVAL}
 
 _preadv = wrap(os.preadv)
@@ -53,6 +58,8 @@ class FileStorage:
         self._dsync = getattr(os, "RWF_DSYNC", 0)
         self._zeroing = Zeroing(unit=self.alignment)
         self._threads = SettlingThreads(threads)
+        self._writers = Writers(threads)
+        self._direct = direct
         self._closing: asyncio.Task[None] | None = None
 
     @classmethod
@@ -111,6 +118,8 @@ class FileStorage:
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
         if fua:
             count = await self._off_loop(self._write_through, self.fileno(), data, offset)
+        elif len(data) <= _QUEUED_MAX and not self._direct:
+            count = await self._writers.pwrite(self.fileno(), data, offset)
         else:
             count = await _pwritev(self.fileno(), [data], offset, executor=self._threads)
         self._reached(offset + count)
@@ -151,10 +160,12 @@ class FileStorage:
         await to_the_end(self._closing)
 
     async def _close(self) -> None:
+        await self._writers.close()
         with SettlingThreads(1) as closer:
             await wrap(self._settle_and_close)(executor=closer)
 
     def _settle_and_close(self) -> None:
+        self._writers.shutdown()
         self._threads.shutdown(wait=True)
         os.close(self._fd)
 

@@ -1,7 +1,8 @@
 """Small reads and writes, and flushes, of a file on io_uring; everything else as in `FileStorage`.
 
 Rule 1: what gains nothing goes to a thread: large I/O (the ring would need a copy of it), FUA and
-O_DIRECT (the library has neither RWF_DSYNC nor aligned buffers).
+O_DIRECT (the library has neither RWF_DSYNC nor aligned buffers), and a write beside another one: the
+kernel hands each buffered write to a thread of its own, which costs twice what `writers` does.
 Rule 2: no more I/Os are in the kernel than the completion queue holds, so it cannot overflow. The
 rest waits in order.
 Rule 3: a ring that refused a submission is not used again, so what it did not take cannot land
@@ -60,6 +61,7 @@ class UringStorage(FileStorage):
         super().__init__(fd, path=path, direct=direct)
         self._library: Any = None if direct else _NOT_LOOKED_FOR
         self._ring: _Ring | None = None
+        self._is_writing = False
 
     def _find_library(self) -> Any:
         """caio's module, or None where a thread has to do.
@@ -81,10 +83,15 @@ class UringStorage(FileStorage):
         return count
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
-        library = self._find_library() if len(data) <= _COPIED_MAX and not fua else None
+        is_alone = len(data) <= _COPIED_MAX and not fua and not self._is_writing
+        library = self._find_library() if is_alone else None
         if library is None:
             return await super().pwrite_some(data, offset, fua=fua)
-        count = await self._on_ring(library.Operation.write(bytes(data), self.fileno(), offset))
+        self._is_writing = True
+        try:
+            count = await self._on_ring(library.Operation.write(bytes(data), self.fileno(), offset))
+        finally:
+            self._is_writing = False
         if count is None:
             return await super().pwrite_some(data, offset)
         self._reached(offset + count)

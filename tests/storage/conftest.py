@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 import pytest
@@ -213,6 +214,19 @@ def make_now(tmp_path: Path) -> Callable[[str, bytes], Awaitable[Storage]]:
 def hold_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[Storage], Callable[[], None]]:
     """``release = hold_up(storage)``: I/O that is issued from now on stays in flight until ``release()``."""
 
+    def hold_writes(writers: Any) -> Callable[[], None]:
+        if writers._loop is None:
+            writers._start()
+        jobs, writers._jobs = writers._jobs, SimpleQueue()  # which no thread reads
+        count, writers._count = writers._count, 0
+
+        def release() -> None:
+            held, writers._jobs, writers._count = writers._jobs, jobs, count
+            while not held.empty():
+                jobs.put(held.get())
+
+        return release
+
     def hold(storage: Any) -> Callable[[], None]:
         while hasattr(storage, "_inner"):
             storage = storage._inner
@@ -227,10 +241,12 @@ def hold_up(monkeypatch: pytest.MonkeyPatch) -> Callable[[Storage], Callable[[],
         blockers = [storage._threads.submit(gate.wait) for _ in range(storage._threads._max_workers)]
         assert not any(blocker.done() for blocker in blockers)
         monkeypatch.setattr(uring, "_DEPTH", 0)
+        release_writes = hold_writes(storage._writers)
 
         def release() -> None:
             monkeypatch.undo()
             gate.set()
+            release_writes()
             if (ring := getattr(storage, "_ring", None)) is not None:
                 ring._submit()
 

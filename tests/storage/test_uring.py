@@ -129,16 +129,33 @@ async def test_no_more_is_in_the_kernel_than_fits_and_the_rest_waits_in_order(
 ) -> None:
     count = 3 * uring._DEPTH
     storage._library = library
-    writes = [asyncio.create_task(storage.pwrite_some(memoryview(b"%4d" % i), 4 * i)) for i in range(count)]
+    await storage.pwrite_some(memoryview(b"".join(b"%4d" % i for i in range(count))), 0, fua=True)
+    buffers = [bytearray(4) for _ in range(count)]
+    reads = [asyncio.create_task(storage.pread_some(memoryview(buffers[i]), 4 * i)) for i in range(count)]
     await turns()
     assert len(library.in_kernel) == uring._DEPTH
     assert [operation.arguments[2] for operation in library.in_kernel] == [4 * i for i in range(uring._DEPTH)]
     while library.in_kernel:
         library.complete(7)
         await turns(3)
-    assert await asyncio.gather(*writes) == [4] * count
+    assert await asyncio.gather(*reads) == [4] * count
     assert library.most == uring._DEPTH
-    assert os.pread(storage.fileno(), 4 * count, 0) == b"".join(b"%4d" % i for i in range(count))
+    assert buffers == [b"%4d" % i for i in range(count)]
+
+
+async def test_one_write_is_on_the_ring_and_those_beside_it_are_on_threads(
+    storage: UringStorage, library: Library
+) -> None:
+    storage._library = library
+    writes = [asyncio.create_task(storage.pwrite_some(memoryview(b"%4d" % i), 4 * i)) for i in range(100)]
+    _, pending = await asyncio.wait(writes, return_when=asyncio.FIRST_COMPLETED)
+    while len(pending) > 1:
+        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+    assert pending == {writes[0]}
+    assert [operation.arguments[1] for operation in library.in_kernel] == [b"   0"]
+    library.complete(1)
+    assert await asyncio.gather(*writes) == [4] * 100
+    assert os.pread(storage.fileno(), 400, 0) == b"".join(b"%4d" % i for i in range(100))
 
 
 async def test_a_cancelled_request_waits_for_the_kernel(storage: UringStorage, library: Library) -> None:
@@ -157,7 +174,8 @@ async def test_a_cancelled_request_waits_for_the_kernel(storage: UringStorage, l
 
 async def test_close_waits_for_the_kernel_and_for_what_waits(storage: UringStorage, library: Library) -> None:
     storage._library = library
-    writes = [asyncio.create_task(storage.pwrite_some(memoryview(b"x"), i)) for i in range(uring._DEPTH + 5)]
+    buffers = [memoryview(bytearray(1)) for _ in range(uring._DEPTH + 5)]
+    reads = [asyncio.create_task(storage.pread_some(buffer, 0)) for buffer in buffers]
     await turns()
     closing = asyncio.create_task(storage.close())
     closing.cancel()
@@ -169,7 +187,7 @@ async def test_close_waits_for_the_kernel_and_for_what_waits(storage: UringStora
     assert not closing.done()
     library.complete(5)
     await closing
-    assert all(write.done() for write in writes)
+    assert all(read.done() for read in reads)
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EBUSY, errno.ENOMEM])
@@ -177,20 +195,23 @@ async def test_threads_take_over_from_a_ring_that_refuses(storage: UringStorage,
     #  t   the ring                                       threads
     #  0   takes as many as fit; one more waits
     #  1   refuses from now on
-    #  2   one completes, the one that waited is refused  write it
+    #  2   one completes, the one that waited is refused  read for it
     #  3                                                  do all that comes
     storage._library = library
-    accepted = [asyncio.create_task(storage.pwrite_some(memoryview(b"a"), i)) for i in range(uring._DEPTH)]
-    waiting = asyncio.create_task(storage.pwrite_some(memoryview(b"w"), uring._DEPTH))
+    await storage.pwrite_some(memoryview(b"abc"), 0, fua=True)
+    buffers = [memoryview(bytearray(1)) for _ in range(uring._DEPTH + 1)]
+    accepted = [asyncio.create_task(storage.pread_some(buffer, 0)) for buffer in buffers[:-1]]
+    waiting = asyncio.create_task(storage.pread_some(buffers[-1], 1))
     await turns()
     library.refuse = number
     library.complete(uring._DEPTH)
     assert await asyncio.gather(*accepted, waiting) == [1] * (uring._DEPTH + 1)
+    assert b"".join(buffers) == b"a" * uring._DEPTH + b"b"
     library.refuse = 0
-    assert await storage.pwrite_some(memoryview(b"t"), uring._DEPTH + 1) == 1
+    assert await storage.pwrite_some(memoryview(b"t"), 3) == 1
     await storage.flush()
     assert library.in_kernel == []
-    assert os.pread(storage.fileno(), 1000, 0) == b"a" * uring._DEPTH + b"wt"
+    assert os.pread(storage.fileno(), 1000, 0) == b"abct"
 
 
 async def test_a_ring_that_cannot_be_made_is_not_needed(storage: UringStorage) -> None:

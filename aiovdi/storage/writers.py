@@ -1,0 +1,160 @@
+"""Small writes to the page cache, on threads that are woken as seldom as can be.
+
+A write of 4 KiB to the page cache takes the kernel some 3 µs; to wake a thread for it, and the loop for
+its result, takes ten times as long. But it may block (a journal, a page that must be read first, too many
+dirty pages), so the event loop cannot do it.
+
+Rule 1: all writes stand in one queue. The thread that is awake takes one after the other and wakes the
+    loop once, when the queue is empty.
+Rule 2: a write that blocks holds up nobody for long: every few milliseconds the loop takes in what has
+    ended, and where writes still wait it sends one more thread.
+Rule 3: what was queued runs to its end, and holds its buffer until then. A cancelled caller waits for it.
+
+Measured with uvloop beside an executor's thread for each write and beside io_uring, time of a 4 KiB write
+(Linux 6.18, ext4, 2 cores): depth 32 executor 58, ring 19, these 10 µs; depth 1 ring 29, these 70 µs.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+import weakref
+from collections import deque
+from queue import SimpleQueue
+from typing import NamedTuple, TypeAlias
+
+from aiovdi.settling import Settling
+
+__all__ = ["Writers"]
+
+_LOOK_SECONDS = 0.002
+
+
+class _Job(NamedTuple):
+    # Whoever waits holds the future. Were it held here, the writes of a loop that is gone would keep their
+    # storage from being collected.
+    waiter: "weakref.ref[Settling[int]]"
+    fd: int
+    data: memoryview
+    offset: int
+
+
+_Ended: TypeAlias = "tuple[weakref.ref[Settling[int]], int | Exception]"
+
+
+class Writers:
+    """Threads that write, for one event loop: the one that is running at the first write.
+
+    Args:
+        count: how many there are at most. The first is made at the first write.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._ended: deque[_Ended] = deque()
+        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bell = (-1, -1)  # a pipe: written to by the threads, watched by the loop
+        self._look_timer: asyncio.TimerHandle | None = None
+        self._in_flight = 0
+        self._idle: Settling[None] | None = None
+
+    def pwrite(self, fd: int, data: memoryview, offset: int) -> Settling[int]:
+        """Write up to ``len(data)`` bytes. The result is their count, or the OSError of pwrite(2)."""
+        loop = self._loop or self._start()
+        future: Settling[int] = Settling(loop=loop)
+        self._in_flight += 1
+        if self._look_timer is None:
+            self._look_timer = loop.call_later(_LOOK_SECONDS, self._look)
+        self._jobs.put(_Job(weakref.ref(future), fd, data, offset))
+        return future
+
+    async def close(self) -> None:
+        """Let what is queued end, then leave the loop and end the threads."""
+        if self._in_flight:
+            self._idle = Settling(loop=self._loop)
+            await self._idle
+        if self._loop is not None:
+            self._loop.remove_reader(self._bell[0])
+            if self._look_timer is not None:
+                self._look_timer.cancel()
+        self.shutdown()
+
+    def shutdown(self) -> None:
+        """Without a loop: wait until the threads have done what is queued, and end them. Idempotent."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+        for end in self._bell:
+            if end >= 0:
+                os.close(end)
+        self._bell = (-1, -1)
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        self._bell = os.pipe()
+        for end in self._bell:
+            os.set_blocking(end, False)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._bell[0], self._answer)
+        self._send_thread()
+        return self._loop
+
+    def _send_thread(self) -> None:
+        # A daemon: a program that ends without closing its storage must not wait for it for ever.
+        arguments = (self._loop, self._jobs, self._ended, self._bell[1])
+        thread = threading.Thread(target=_write_all, args=arguments, name="aiovdi-write", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _answer(self) -> None:
+        """The bell has rung."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._bell[0], 4096)
+        self._take_in()
+
+    def _look(self) -> None:
+        """Now and then, while something is under way."""
+        self._look_timer = None
+        self._take_in()
+        if self._in_flight:
+            assert self._loop is not None
+            self._look_timer = self._loop.call_later(_LOOK_SECONDS, self._look)
+            if not self._jobs.empty() and len(self._threads) < self._count:
+                self._send_thread()
+
+    def _take_in(self) -> None:
+        while self._ended:
+            waiter, result = self._ended.popleft()
+            self._in_flight -= 1
+            if (future := waiter()) is None:
+                continue
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        if not self._in_flight and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+
+def _write_all(
+    loop: asyncio.AbstractEventLoop,
+    jobs: SimpleQueue[_Job | None],
+    ended: deque[_Ended],
+    bell: int,
+) -> None:
+    """A thread's life. It knows its queue, and not its storage, so a storage that was dropped can be collected."""
+    while (job := jobs.get()) is not None:
+        result: int | Exception
+        try:
+            result = os.pwrite(job.fd, job.data, job.offset)
+        except Exception as error:  # it belongs to whoever waits
+            result = error
+        if loop.is_closed():  # nobody is left to be told
+            continue
+        ended.append((job.waiter, result))
+        if jobs.empty():
+            with contextlib.suppress(BlockingIOError):  # it rings already
+                os.write(bell, b"\0")
