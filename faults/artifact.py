@@ -23,6 +23,9 @@ __all__ = ["Artifact", "load_artifact", "of_outcome", "replay", "save_artifact",
 
 FORMAT = 1
 
+NAME_WORD_MAX = 60
+"""Of a target's name in that of a file; some targets are whole commands."""
+
 
 @dataclass(frozen=True)
 class Artifact:
@@ -44,7 +47,11 @@ class Artifact:
     def name(self) -> str:
         """A file name that tells the failures of one target apart."""
         choices = blake2b(dump(self.draws).encode(), digest_size=4).hexdigest()
-        words = [*self.target.split(":"), self.kind, f"seed-{self.seed}" if self.seed is not None else choices]
+        words = [
+            *(word[:NAME_WORD_MAX] for word in self.target.split(":")),
+            self.kind,
+            f"seed-{self.seed}" if self.seed is not None else choices,
+        ]
         return "-".join("".join(c if c.isalnum() or c == "-" else "-" for c in word) for word in words) + ".json"
 
 

@@ -8,8 +8,9 @@ as large as it may ever become from the beginning.
 import json
 import shlex
 import subprocess
+import sys
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class Driver:
     """About the unit in which the driver allocates, in bytes, so that workloads meet at its borders."""
     room: int = 0
     """Of the image at its largest, in bytes; 0: it is created that large."""
+    turns: int = 4
+    """Probes that it answers while what was given to it takes effect, see ``quiescence``; more do no harm."""
 
     @property
     def rules(self) -> Format:
@@ -74,7 +77,10 @@ class Driver:
     @property
     def full_name(self) -> str:
         """What ``find_driver`` finds it by."""
-        return self.name if DRIVERS.get(self.name) == self else json.dumps(asdict(self), sort_keys=True)
+        if DRIVERS.get(self.name) == self:
+            return self.name
+        unusual = {each.name: value for each in fields(self) if (value := getattr(self, each.name)) != each.default}
+        return json.dumps(unusual, sort_keys=True)
 
 
 @cache
@@ -120,8 +126,15 @@ DRIVERS = {
         _qemu("vdi", format="vdi", room=SIZE + 4 * MiB + 1024),
         _qemu("qcow2", checked=True, room=SIZE + 2 * MiB),
         _qemu("vpc", options="-o force_size=on", room=SIZE + 4 * MiB, size=8 * MiB),
-        _qemu("parallels", checked=True, room=SIZE + 4 * MiB),
         _qemu("raw"),
+        Driver(
+            "aiovdi",
+            f"{shlex.quote(sys.executable)} -m aiovdi serve --socket={{socket}} {{uri}}",
+            create=f"{shlex.quote(sys.executable)} -m aiovdi create -q -f vdi {{image}} {{size}}",
+            format="vdi",
+            room=SIZE + 2 * MiB,
+            turns=32,
+        ),
     )
 }
 

@@ -32,6 +32,7 @@ def survive(world: World, end: str) -> None:
         survivor = draw_survivor(kill_space(device), world.tape, below.region)
         device.live_on(survivor.durable, survivor.length)
     below.abandon()
+    world.keep_image()
     if end == "close":
         world.oracle.kill()
     else:
@@ -49,7 +50,7 @@ async def judge(world: World, end: str) -> None:
 
 def _read(world: World, where: str, *, stable: bool) -> str:
     try:
-        seen = world.driver.rules.read(_image(world))
+        seen = world.driver.rules.read(world.content())
     except ValueError as error:
         raise world.violation("structure", f"{where}: {error}") from error
     try:
@@ -92,7 +93,7 @@ async def look_again(world: World, end: str) -> None:
     """A new process shows the disk for the last time; before it, the format's checker looks. Raises Violation."""
     if world.driver.rules.has_reader:
         return
-    if complaint := world.driver.complaint(_image(world)):
+    if complaint := world.driver.complaint(world.content()):
         raise world.violation("structure", f"after the session's end ({end}), the checker says: {complaint}")
     session = Session(world)
     try:
@@ -106,8 +107,3 @@ async def look_again(world: World, end: str) -> None:
 def after(end: str) -> str:
     """Where a look is taken."""
     return f"a new process, after the session's end ({end})"
-
-
-def _image(world: World) -> bytes:
-    device = world.below.device
-    return device.read(0, device.length)

@@ -26,6 +26,7 @@ __all__ = ["PROFILE", "run"]
 PROFILE = Profile(clients=4, requests=4, weights=(8, 2, 3, 1, 2, 1, 1), unaligned=False)
 SESSIONS_MAX = 2
 _SESSIONS_SHARES = (3, 1)
+_LIVES_SHARES = (1, 1, 3)
 ENDS = ("close", "kill", "power")
 STEPS_MAX = 40
 FLUSHES_MAX = 3
@@ -33,16 +34,21 @@ LENGTH_MAX = 16 << 10
 """Of a request, in bytes: what is large is the blocks, and the oracle looks at each sector."""
 
 
-def run(driver: Driver, tape: Tape, profile: Profile = PROFILE, *, doubts: bool = False) -> ForeignOutcome:
+def run(
+    driver: Driver, tape: Tape, profile: Profile = PROFILE, *, doubts: bool = False, image: Path | None = None
+) -> ForeignOutcome:
     """Run what ``tape`` says. Never raises for what the driver does; that is the outcome's failure.
 
-    ``doubts``: count when something comes of a driver that was taken to be quiet.
+    Args:
+        driver, tape, profile: what is run.
+        doubts: count when something comes of a driver that was taken to be quiet.
+        image: where to write what the last session has left, for other programs to look at.
 
     Raises:
         ValueError: the driver's image cannot be made.
     """
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        world = World(driver, tape, Path(folder), profile.preset, doubts=doubts)
+        world = World(driver, tape, Path(folder), profile.preset, doubts=doubts, image=image)
         enabled = gc.isenabled()
         gc.disable()
         try:
@@ -84,7 +90,7 @@ async def _use(world: World, session: Session, workload: Workload, end: str) -> 
 
 def _draw_life(tape: Tape) -> Life:
     """All of it, so many events, or so many flushes."""
-    kind = tape.draw("lives", 3)
+    kind = tape.draw("lives", len(_LIVES_SHARES), _mostly_flushes)
     if kind == 0:
         return Life()
     number = tape.draw("life", STEPS_MAX if kind == 1 else FLUSHES_MAX)
@@ -100,6 +106,10 @@ def _draw_workloads(world: World, profile: Profile) -> Iterator[Workload]:
             # Half a block, so that the places where users meet are: within a block, a block, two, all.
             habits = Habits(tape, profile, size=driver.size, block_size=driver.block_size // 2)
         yield [[_cut(request, driver.block_size) for request in client] for client in habits.workload(number)]
+
+
+def _mostly_flushes(generator: Generator, outcomes: int) -> int:
+    return generator.choices(range(outcomes), _LIVES_SHARES)[0]
 
 
 def _rather_one(generator: Generator, outcomes: int) -> int:

@@ -30,7 +30,7 @@ __all__ = ["Search"]
 
 BATCH = 4
 CHECK_EVERY = 50
-REDUCED_MAX = 3
+REDUCED_MAX = 2
 """Failures of one kind, as it was met, that are reduced."""
 
 
@@ -76,7 +76,7 @@ class Search:
         """Count a failure, and keep the first of its kind."""
         summary = self.summary
         summary.kinds[failed.kind] += 1
-        if summary.kinds[failed.kind] > REDUCED_MAX:
+        if summary.kinds[failed.kind] > REDUCED_MAX or failed.kind in summary.groups:
             return
         outcome = self.subject.run(ReplayTape(failed.draws))
         if outcome.kind != failed.kind:

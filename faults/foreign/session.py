@@ -17,7 +17,7 @@ from faults.foreign.asking import Asking
 from faults.foreign.below import Held
 from faults.foreign.holding import HoldingExport
 from faults.foreign.process import DriverEnded, Process
-from faults.foreign.quiescence import DOUBTING_TURNS, NotQuiet, settle
+from faults.foreign.quiescence import DOUBT, NotQuiet, settle
 from faults.foreign.upstream import HungUp, Upstream
 from faults.foreign.weather import Weather
 from faults.foreign.world import World
@@ -198,11 +198,12 @@ class Session:
             path.unlink(missing_ok=True)
 
     async def _settle(self) -> None:
+        turns = self.world.driver.turns
         try:
-            await settle(self._export, self._upstream)
+            await settle(self._export, self._upstream, turns=turns)
             if self.world.doubts:
                 heard = self._heard
-                await settle(self._export, self._upstream, turns=DOUBTING_TURNS)
+                await settle(self._export, self._upstream, turns=DOUBT * turns)
                 self.world.outcome.late += self._heard != heard
         except HungUp as error:
             raise await self._gone(error) from error

@@ -11,10 +11,12 @@ from faults.budget import Budget
 from faults.foreign.drivers import DRIVERS, SIZE, Driver, find_driver
 from faults.foreign.finding import shorten
 from faults.foreign.formats import FORMATS
+from faults.foreign.run import run
 from faults.foreign.search import Search
 from faults.foreign.summary import Group, Summary
 from faults.pool import cores
 from faults.subject import Subject
+from faults.tape import ReplayTape
 
 __all__ = ["add_arguments", "foreign"]
 
@@ -31,6 +33,7 @@ def add_arguments(verb: ArgumentParser) -> None:
     verb.add_argument("--room", type=int, default=0, help="bytes of its image at its largest (default: as created)")
     verb.add_argument("--create", default="", help="command with {image} and {size} that makes an empty image")
     verb.add_argument("--check", default="", help="command with {image} that finds a sound image sound")
+    verb.add_argument("--turns", type=int, default=4, help="probes until a command is taken to be quiet (default 4)")
     verb.add_argument("--format", default="", choices=sorted(FORMATS), help="of its image, if faults can read it")
     verb.add_argument("--seconds", type=float, help=f"search for so long (default {SECONDS:.0f}, no end with --runs)")
     verb.add_argument("--runs", type=int, help="at most so many runs")
@@ -64,7 +67,7 @@ def foreign(options: Namespace) -> int:
     )
     summary = search.run(Budget(options.runs, seconds), base=options.seed, processes=options.processes)
     _show(options, "")
-    reports = _shorten_all(options, search.subject, summary, say)
+    reports = _shorten_all(options, driver, search.subject, summary, say)
     if options.json:
         print(json.dumps(_as_json(summary, reports), indent=1))
     else:
@@ -83,20 +86,23 @@ def _driver(options: Namespace) -> Driver:
         format=options.format,
         size=options.size,
         room=options.room,
+        turns=options.turns,
     )
 
 
-def _shorten_all(options: Namespace, subject: Subject, summary: Summary, say: Callable[[str], None]) -> dict[str, Path]:
-    """The smallest run of each kind, in the order in which they were found."""
+def _shorten_all(
+    options: Namespace, driver: Driver, subject: Subject, summary: Summary, say: Callable[[str], None]
+) -> dict[str, Path]:
+    """The smallest run of each kind, in the order in which they were found, and the image that it leaves."""
     paths: dict[str, Path] = {}
     for group in summary.groups.values() if options.shrink and not summary.was_interrupted else ():
         _show(options, f"shrinking {group.path}")
         artifact = load_artifact(group.path)
-        _, paths[group.kind], text = shorten(
-            subject, artifact, options.folder, seconds=options.shrink, verbose=options.verbose
-        )
+        shrunk, path, text = shorten(subject, artifact, options.folder, seconds=options.shrink, verbose=options.verbose)
+        paths[group.kind] = path
+        run(driver, ReplayTape(shrunk.outcome.draws), subject.profile, image=path.with_suffix(".img"))
         _show(options, "")
-        say(f"\n{text}\n")
+        say(f"\n{text}\n  image:   {path.with_suffix('.img')}\n")
     return paths
 
 

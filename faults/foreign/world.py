@@ -1,5 +1,6 @@
 """What outlives a session of a foreign driver: its image, what the image may hold, what the run has shown so far."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,22 +35,31 @@ class World:
     Args:
         folder: for sockets; nothing of it is part of the run.
         doubts: when the driver is taken to be quiet, it is watched for a while longer.
+        image: where to write what each session leaves, for other programs to look at.
     """
 
     def __init__(
-        self, driver: Driver, tape: Tape, folder: Path, preset: str = "strict_512", *, doubts: bool = False
+        self,
+        driver: Driver,
+        tape: Tape,
+        folder: Path,
+        preset: str = "strict_512",
+        *,
+        doubts: bool = False,
+        image: Path | None = None,
     ) -> None:
         self.driver = driver
         self.doubts = doubts
+        self._image = image
         self.tape = tape
         self.folder = folder
         self.outcome = ForeignOutcome(None, trace=Trace(tape))
         self.trace = self.outcome.trace
         self.oracle = Oracle(driver.size)
-        image = driver.blank()
-        written = preset_device(preset, image.rstrip(b"\0"))  # most of it is zeros, and costs to look through
-        device = written.holds(written.durable, len(image))
-        self.below = Below(device, tape, self.trace, driver.rules, image)
+        blank = driver.blank()
+        written = preset_device(preset, blank.rstrip(b"\0"))  # most of it is zeros, and costs to look through
+        device = written.holds(written.durable, len(blank))
+        self.below = Below(device, tape, self.trace, driver.rules, blank)
         self.circumstances: list[str] = []
         """Of ``fault``, ``kill`` and ``power loss`` those that have been."""
         self.sessions = 0
@@ -61,13 +71,25 @@ class World:
 
     @contextmanager
     def untold(self) -> Iterator[None]:
-        """What happens meanwhile is no part of the trace."""
+        """What happens meanwhile is no part of the trace, and leaves no image."""
         told, self.trace = self.trace, Trace()
+        image, self._image = self._image, None
         self.below.trace = self.trace
         try:
             yield
         finally:
             self.trace = self.below.trace = told
+            self._image = image
+
+    def content(self) -> bytes:
+        """The image as a reader sees it now."""
+        return self.below.device.read(0, self.below.device.length)
+
+    def keep_image(self) -> None:
+        """A session is over: write what it has left, if that was asked for."""
+        if self._image is not None:
+            self._image.write_bytes(self.content().rstrip(b"\0"))
+            os.truncate(self._image, self.below.device.length)
 
     def met(self, circumstance: str) -> None:
         """This has happened to the driver."""

@@ -25,7 +25,7 @@ async def test_each_kind_of_request_is_one_command(ends: Any, kind: str) -> None
     request = Request("A0", kind) if kind == "flush" else Request("A0", kind, 512, 1024)
     assert ends.upstream.offers(kind)
     ends.upstream.send(request)
-    await settle(ends.export, ends.upstream)
+    await settle(ends.export, ends.upstream, turns=4)
     (arrived,) = ends.arrived
     assert (arrived.request.command, arrived.request.flags) == KINDS[kind]
     assert (arrived.request.offset, arrived.request.length) == (request.offset, request.length)
@@ -56,6 +56,6 @@ async def test_a_read_that_fails_raises_what_the_driver_said(ends: Any) -> None:
 async def test_a_driver_that_hangs_up_ends_every_probe(ends: Any) -> None:
     ends.export.close()
     with pytest.raises(HungUp):
-        await settle(ends.export, ends.upstream)
+        await settle(ends.export, ends.upstream, turns=4)
     with pytest.raises(HungUp):
         await ends.upstream.probe()
