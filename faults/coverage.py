@@ -18,7 +18,7 @@ __all__ = ["Cell", "Coverage"]
 FAULTS = {
     "read": ("EIO", "EINTR", "short", "power", "kill"),
     "write": ("EIO", "ENOSPC", "EINTR", "short", "power", "kill"),
-    "flush": ("EIO", "power", "kill"),
+    "flush": ("EIO", "ENOSPC", "power", "kill"),
     "resize": ("EIO", "ENOSPC", "power", "kill"),
     "discard": ("EIO", "power", "kill"),
 }

@@ -74,6 +74,10 @@ class VDI(Target):
         )
 
     def blank(self) -> bytes:
+        return self._blank
+
+    @cached_property
+    def _blank(self) -> bytes:
         image = bytearray(self._header.data_offset)
         image[:512] = pack(self._header)
         bmap = [self._past.get(block, FREE) for block in range(self._blocks)]

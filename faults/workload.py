@@ -6,6 +6,7 @@ sector, the write), so a wrong one tells which write it came from.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from faults.tape import Generator, Tape
@@ -131,6 +132,7 @@ def _rather_short(generator: Generator, outcomes: int) -> int:
     return int(generator.random() ** 3 * outcomes)
 
 
+@lru_cache(512)
 def payload(request: Request) -> bytes:
     """The bytes that a write carries; zeros for a request that zeroes."""
     if request.kind in ("zero", "fua-zero", "discard"):
