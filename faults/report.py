@@ -102,8 +102,8 @@ class _Telling:
             past = [n for n, step in enumerate(self.steps) if step.who == who]
             asked = [n for n in past if self.steps[n].text.startswith(ASKS)]
             named = (asked if mark.of else past)[-1]
-            letters = " ".join(filter(None, (self.steps[named].letter, mark.letter)))
-            self.steps[named] = replace(self.steps[named], is_minor=False, letter=letters)
+            letters = dict.fromkeys([*self.steps[named].letter.split(), mark.letter])
+            self.steps[named] = replace(self.steps[named], is_minor=False, letter=" ".join(letters))
 
 
 def condense(steps: Sequence[Step], lines_max: int) -> list[str]:

@@ -3,9 +3,9 @@
 ::
 
     step ─▶ segment in place ────────────────────────────┐
-      ▲     segment in a new block (extended, or padded) ┤
+      ▲     segment in a new block (padded if need be)   ┤
       └──────────────────────────────────────────────────┘
-    no segment left ─▶ header ─▶ flush ─▶ bmap ─▶ done
+    no segment left ─▶ length ─▶ header ─▶ flush ─▶ bmap ─▶ done
 
 Without a defect this machine keeps, under the device model: what was acknowledged survives close and
 ``kill -9``, and power loss too once it was flushed (or with FUA); a request that failed or was
@@ -176,26 +176,22 @@ class Machine(Requests):
 
     def _write_block(self, acb: Acb, segment: Segment, offset: int) -> None:
         """Past the end of the file all is zeros; elsewhere a write that failed or was lost may have left bytes."""
-        whole = memoryview(acb.block_buffer or b"")
+        part = memoryview(acb.block_buffer or b"")
         acb.is_padding = self._storage.size > offset
-
-        def write(acb: Acb) -> None:
-            part = whole if acb.is_padding else whole[segment.start : segment.start + segment.length]
-            self._letters.take("data")
-            at = offset if acb.is_padding else offset + segment.start
-            self._submit(acb, base.write_full(self._storage, part, at), self._data_written)
-
-        if acb.is_padding:
-            write(acb)
-        else:
-            self._submit(acb, base.resize(self._storage, offset + len(whole)), self._then(write))
+        if not acb.is_padding:
+            part, offset = part[segment.start : segment.start + segment.length], offset + segment.start
+        self._letters.take("data")
+        self._submit(acb, base.write_full(self._storage, part, offset), self._data_written)
 
     def _data_written(self, acb: Acb, ret: Ret) -> None:
         self._letters.take("data failed" if ret and acb.blocks else "written" if acb.trusts and not ret else "")
         self._step(acb, ret)
 
     def _end_data(self, acb: Acb) -> None:
-        if acb.blocks:
+        end = max((self._offset(self.bmap[block]) for block in acb.blocks), default=0) + self._header.block_size
+        if acb.blocks and end > self._storage.size:
+            self._submit(acb, base.resize(self._storage, end), self._then(self._write_header))
+        elif acb.blocks:
             self._write_header(acb)
         elif acb.fua:
             self._submit(acb, self._flush(), self._finish)

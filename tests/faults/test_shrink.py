@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from faults.run import Outcome
-from faults.shrink import Case, measure, shrink
+from faults.shrink import Case, shrink
 from faults.story import Sim
 from faults.subject import Subject, find, of
 from faults.tape import ExploringTape, ReplayTape
@@ -37,9 +37,28 @@ def test_a_race_takes_two_operations_and_no_fault(broken: ModuleType) -> None:
         assert case.deviations <= 1
 
 
-def test_state_left_by_a_cancel_takes_two_operations_and_no_fault(broken: ModuleType) -> None:
+def test_state_left_by_a_cancel_takes_three_operations_at_most_and_no_fault(broken: ModuleType) -> None:
     for case in smallest(find("broken:FailsAfterCancelTarget")):
-        assert (case.operations, case.faults, case.torn) == (2, 0, 0)
+        assert case.operations <= 3
+        assert (case.cancels, case.faults, case.torn) == (1, 0, 0)
+
+
+def test_where_an_error_does_it_too_no_cancel_is_left() -> None:
+    subject = find("bug:1a-no-roll-back")
+    for case in smallest(subject, 3):
+        assert (case.cancels, case.faults) == (0, 1)
+        assert case.operations <= 3
+
+
+def test_sessions_that_the_run_did_not_come_to_are_left_out() -> None:
+    def story(sim: Sim) -> None:
+        for _ in range(1 + sim.tape.draw("sessions", 9)):
+            assert not sim.tape.draw("breaks", 2)
+
+    subject = of("story", story)
+    for outcome in failures(subject, 5):
+        found = shrink(subject.run, outcome.draws, outcome.kind).outcome
+        assert [(draw.label, draw.value) for draw in found.draws] == [("sessions", 0), ("breaks", 1)]
 
 
 def test_a_flush_that_is_not_done_stays_within_the_limits_of_any_report(broken: ModuleType) -> None:
@@ -104,12 +123,3 @@ def test_of_the_groups_that_a_draw_counts_any_may_go() -> None:
     for outcome in failures(subject, 5):
         found = shrink(subject.run, outcome.draws, outcome.kind).outcome
         assert [draw.value for draw in found.draws] == [2, 60, 60]
-
-
-def test_a_case_reads_as_a_sentence() -> None:
-    assert str(Case(2, 1, 0, 1, 9)) == "2 operations, 1 schedule deviation, 0 faults, 1 torn unit"
-
-
-def test_a_run_is_measured_by_what_happened_in_it(broken: ModuleType) -> None:
-    outcome = find("broken:Target").run(ReplayTape([]))
-    assert measure(outcome) == Case(1, 0, 0, 0, len(outcome.draws))
