@@ -45,13 +45,15 @@ class Clients:
             for _ in range(request.cancels):
                 self._cancel(task, request.patience)
             with suppress(asyncio.CancelledError):
-                await task
+                if not await task and request.again:
+                    await self._do(disk, Request(f"{request.name}'", request.again, request.offset, request.length))
 
     def _cancel(self, task: "asyncio.Task[None]", patience: int) -> None:
         """Once, when it is this one's turn among what can happen for the ``patience``-th time and once more."""
         self._loop.happen(lambda: self._cancel(task, patience - 1) if patience and not task.done() else task.cancel())
 
-    async def _do(self, disk: Disk, request: Request) -> None:
+    async def _do(self, disk: Disk, request: Request) -> bool:
+        """Whether it did what it was asked. Raises Violation."""
         world = self.world
         acting.set(request.name)
         world.trace.add("submit", request)
@@ -71,11 +73,13 @@ class Clients:
                     raise world.violation("cancelled", f"{request} was cancelled by nobody") from error
                 raise
             self.judge(str(request), error)
+            return False
         else:
             world.trace.add("return", request)
             if _was_cancelled():
                 # Whoever cancelled it, such as a timeout, waits for a CancelledError.
                 raise world.violation("cancelled", f"{request} was cancelled, and returned as if it was not")
+            return True
 
     def _begin(self, request: Request) -> Any:
         oracle = self.world.oracle

@@ -204,7 +204,7 @@ _PAGES = ("retry_ok", "clean_new", "clean_old")
 _RATES = (0.0, 0.02, 0.1, 0.4)
 _ALWAYS = 1.0
 _EVENTS = ("flush", "read", "write:data", "write:bmap", "write:header", "resize", "short")
-_ALONE = ("flush", *_EVENTS)
+_ALONE = ("flush", *_EVENTS, "fua")
 """What fails alone: more often a flush, since it is where drivers go wrong most quietly."""
 _STROKES = 8
 
@@ -233,7 +233,7 @@ class Storm:
 
     def fate(self, io: IO) -> Fate:
         event = f"{io.kind}:{io.region}" if io.kind == "write" else io.kind
-        if self._strikes(event):
+        if self._strikes(event) or (io.fua and self._strikes("fua")):
             return self._failure(io)
         if io.kind in ("read", "write"):
             return Fate(short=self._strikes("short"))

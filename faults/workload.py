@@ -17,6 +17,8 @@ SECTOR = 512
 RAGGED_MAX = 4
 """Requests of one session that change a part of a sector: the oracle tries all their orders."""
 PATIENCE_MAX = 8
+AGAIN = ("", "write", "zero", "discard", "read")
+"""What a user may do at the same place when a request has failed."""
 KINDS = ("write", "read", "flush", "zero", "fua", "discard", "fua-zero")
 
 
@@ -32,6 +34,8 @@ class Request(NamedTuple):
     """How often its task is cancelled, at moments of the tape's choosing."""
     patience: int = 0
     """How much of what happens passes before that, at least: else it would mostly be the first thing to happen."""
+    again: str = ""
+    """One of ``AGAIN``: what follows if this one fails."""
 
     @property
     def is_fua(self) -> bool:
@@ -122,7 +126,8 @@ class Habits:
             length -= tape.draw("ragged.end", min(length, SECTOR))
         times = tape.draw("cancel", 1 + self._cancels) if self._cancels and not tape.draw("uncancelled", 2) else 0
         patience = tape.draw("cancel.patience", PATIENCE_MAX) if times else 0
-        return Request(name, kind, start, length, times, patience)
+        again = AGAIN[tape.draw("again", len(AGAIN))]
+        return Request(name, kind, start, length, times, patience, again)
 
     def _weighted(self, generator: Generator, outcomes: int) -> int:
         return generator.choices(range(outcomes), self._weights)[0]

@@ -131,3 +131,11 @@ def test_an_io_reads_as_a_line(io: IO, text: str) -> None:
 def test_a_fate_reads_as_words() -> None:
     assert [str(FINE), str(Fate(short=True))] == ["succeeds", "is short"]
     assert str(Fate(errno.EIO, "some")) == "fails with EIO, effect: some"
+
+
+def test_a_storm_may_fail_fua_writes_and_nothing_else() -> None:
+    draws = [Draw("storm", 4, 2), Draw("storm.only", 9, 8), Draw("storm.rate", 4, 3)]
+    storm = Storm(ReplayTape([*draws, *[Draw("fail.fua", 2, 1)] * 3]))
+    assert storm.fate(IO(1, "write", 0, 512, "data", True)).errno
+    assert not storm.fate(IO(2, "write", 0, 512, "data", False)).errno
+    assert storm.injected == 1

@@ -128,7 +128,7 @@ def test_a_failure_says_what_kind_it_is_and_keeps_the_tape() -> None:
     outcome = run(Blind(), ExploringTape(1))
     assert outcome.kind == "violation"
     assert outcome.failure is not None
-    assert "ffffffff…, expected zeros" in outcome.failure
+    assert "ffffffff…, expected" in outcome.failure
     assert outcome.draws
 
     class Contradicted(VDI):

@@ -384,3 +384,10 @@ def test_a_disk_that_writes_through_is_held_to_it() -> None:
         return 20 - held
 
     assert lost(keeps=True) == 0 < lost(keeps=False)
+
+
+def test_a_request_that_failed_may_be_followed_by_another_at_the_same_place() -> None:
+    plan = Rules([parse_rule("event=write:data errno=EIO")])
+    world = hold(VDI(blocks=2), [WRITE._replace(again="read"), FLUSH._replace(again="write")], plan=plan)
+    asked = [str(event) for event in world.trace.events if event.what == "submit"]
+    assert asked == ["submit A0 write 512 at 0", "submit A0' read 512 at 0", "submit A2 flush"]

@@ -6,7 +6,7 @@ import pytest
 
 from faults.oracle import PARTIAL_WRITES_MAX
 from faults.tape import ExploringTape, ReplayTape, Tape
-from faults.workload import KINDS, PATIENCE_MAX, RAGGED_MAX, SECTOR, Habits, Profile, Request, Workload, payload
+from faults.workload import AGAIN, KINDS, PATIENCE_MAX, RAGGED_MAX, SECTOR, Habits, Profile, Request, Workload, payload
 
 SIZE, BLOCK = 12 * 4096, 4096
 
@@ -105,3 +105,8 @@ def test_only_what_is_cancelled_is_patient() -> None:
     many = [request for seed in range(300) for request in requests(seed)]
     assert {request.patience for request in many if request.cancels} == set(range(PATIENCE_MAX))
     assert {request.patience for request in many if not request.cancels} == {0}
+
+
+def test_what_follows_a_failure_is_drawn_too() -> None:
+    many = [request for seed in range(100) for request in requests(seed) if request.kind != "flush"]
+    assert {request.again for request in many} == set(AGAIN)
