@@ -1,0 +1,57 @@
+"""How many 4 KiB requests a second does a VDI answer over NBD, from the page cache?
+
+fio, its nbd engine over a unix socket, is the client of all; the file is the same VDI of 256 MiB, all
+allocated, in the page cache. Each turn starts a server and runs four jobs of a second: random reads and
+writes with 32 requests under way, and with one. aiovdi runs with its extras (uvloop, io_uring where that is
+the better way), qemu-nbd with --cache=writeback in both of its modes; the bars are those against the better
+one, so both have to be beaten. What fio itself costs is part of every figure.
+"""
+
+from pathlib import Path
+
+from aiovdi.units import MiB
+from benchmarks.images import filled
+from benchmarks.nbd import FIO, QEMU_NBD, Job, aiovdi, qemu_nbd, turn
+from benchmarks.needs import IO_URING, Library
+from benchmarks.row import Bar, Metric, Row, Side
+from benchmarks.scratch import Scratch
+
+SIZE = 256 * MiB
+JOBS = {
+    "read, 32": Job("randread", "4k", 32),
+    "write, 32": Job("randwrite", "4k", 32),
+    "read, 1": Job("randread", "4k", 1),
+    "write, 1": Job("randwrite", "4k", 1),
+}
+BARS = {
+    "read, 32": Bar(floor=1.2, aim=2),
+    "write, 32": Bar(floor=1.3, aim=2.5),
+    "read, 1": Bar(floor=0.9, aim=1.1),
+    "write, 1": Bar(floor=0.9, aim=1.1),
+}
+
+
+async def the_image(scratch: Scratch) -> Path:
+    return await scratch.once("filled.vdi", filled(SIZE), space=SIZE)
+
+
+ROW = Row(
+    __name__,
+    __doc__,
+    metrics=tuple(Metric(name, unit="requests/s", better="more") for name in JOBS),
+    ours=(
+        Side(
+            "aiovdi serve",
+            turn(aiovdi(), JOBS, image=the_image, size=SIZE),
+            needs=(FIO, IO_URING, Library("uvloop", "uvloop")),
+        ),
+    ),
+    peers=tuple(
+        Side(
+            f"qemu-nbd, {aio}", turn(qemu_nbd(aio), JOBS, image=the_image, size=SIZE), needs=(FIO, QEMU_NBD), bars=BARS
+        )
+        for aio in ("threads", "io_uring")
+    ),
+    rounds=7,
+    warm_up=False,
+)
