@@ -16,7 +16,7 @@ from aiovdi.storage.memory import MemoryStorage
 from faults.crash import power_loss_space
 from faults.device import STALE, Device
 from faults.loop import SimLoop
-from faults.plan import FINE, IO, Fate
+from faults.plan import NoFaults
 from faults.presets import BEYOND
 from faults.reader import audit_and_read
 from faults.run import Script, run
@@ -26,24 +26,12 @@ from faults.tape import ExploringTape
 from faults.trace import Trace
 from faults.vdi import VDI
 from faults.workload import Profile
+from tests.faults.looking import BeforeEachEnd
 
 SMALL = VDI(blocks=6, block_size=1024, shapes=False)
 DRAWS = 25
 """Images of each power loss that could leave too many to look at all."""
 IMAGES_MAX = 300
-
-
-class BeforeEachEnd:
-    """A plan by which nothing fails; ``look`` is called while each I/O is still under way."""
-
-    injected = 0
-
-    def __init__(self, look: Callable[[], object]) -> None:
-        self._look = look
-
-    def fate(self, io: IO) -> Fate:
-        self._look()
-        return FINE
 
 
 async def used(storage: SimStorage) -> None:
@@ -81,7 +69,7 @@ def left_behind(
         images.update((bytes(image.stable()), None) for image in left)
 
     loop = SimLoop(tape)
-    loop.run_until_complete(story(kind(device, loop, tape, BeforeEachEnd(look), Trace())))
+    loop.run_until_complete(story(kind(device, loop, tape, BeforeEachEnd(look, NoFaults()), Trace())))
     look()
     return list(images)
 

@@ -15,9 +15,9 @@ Sources = Callable[[str], list[Any]]
 
 ROWS = [
     {"tape", "fences", "image", "device", "oracle", "reader", "writelog"},
-    {"trace", "loop", "tearing", "crash", "presets", "corruption", "plan", "workload", "target"},
+    {"trace", "loop", "tearing", "crash", "directory", "presets", "corruption", "plan", "workload", "target"},
     {"hold", "schedules", "path", "explore"},
-    {"storage"},
+    {"storage", "folder"},
     {"session", "vdi"},
     {"run"},
 ]
