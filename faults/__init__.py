@@ -14,8 +14,10 @@
     oracle, reader              what a disk may hold, as sets; a second, naive VDI reader
     workload, target, vdi       what its users do; what a driver must offer; aiovdi
     storage, plan, hold         I/Os that end when the tape says; which fail, and how; one held by hand
+    folder, directory           the same for names of files; which of them a power loss may leave
     loop, schedules, fences     deterministic asyncio; who goes next; what is not simulated fails loudly
     device, crash, presets      what is durable; what a power loss may leave; kinds of disks
+    tearing                     units that were being written then, on a disk that is worse than the rules
     trace, writelog             what happened; what was written, in the format of dm-log-writes
     tape                        every choice of a run
 
