@@ -10,19 +10,22 @@ Rule 3: a crash that shows a failure is told in draws of the tape, so that the r
 really ends there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
 from faults.crash import CrashSpace, kill_space, power_loss_space
 from faults.device import Device
+from faults.image import Content
 from faults.oracle import Oracle, Violation
 from faults.session import CLOSINGS
 from faults.tape import Draw
 from faults.world import World
 
 __all__ = ["IMAGES_MAX", "LIVES_MAX", "Crash", "EveryCrash"]
+
+Audit = Callable[[Content], object]
 
 IMAGES_MAX = 65_536
 LIVES_MAX = 10_000
@@ -66,17 +69,22 @@ class EveryCrash:
     """Spaces that are too large."""
     found: Crash | None = None
 
-    def look(self, world: World, ended: int | None) -> None:
-        """Judge every crash that could come now. Raises Violation."""
+    def look(self, world: World, ended: int | None, audit: Audit | None = None) -> None:
+        """Judge every crash that could come now. Raises Violation.
+
+        Args:
+            ended: how many I/Os have; None: the session is over.
+            audit: looks at each image besides. Raises Violation.
+        """
         for kind in self.kinds:
             power = kind == "power"
             space = power_loss_space(world.device) if power else kill_space(world.device)
             assert isinstance(space, CrashSpace)  # a disk that keeps no order
             future = world.oracle.foretell(power=power)
-            if self._is_new(space, future):
-                self._judge(world, space, future, power=power, ended=ended)
+            if self._is_new(space, future, is_audited=audit is not None):
+                self._judge(world, space, _Judge(world, future, audit, power), ended)
 
-    def _is_new(self, space: CrashSpace, future: Oracle) -> bool:
+    def _is_new(self, space: CrashSpace, future: Oracle, *, is_audited: bool) -> bool:
         if space.count > IMAGES_MAX:
             self.left_out += 1
             return False
@@ -86,31 +94,45 @@ class EveryCrash:
                 tuple((unit, frozenset(contents)) for unit, contents in space.units.items()),
                 frozenset(space.lengths),
                 frozenset(future.settled.items()),
+                is_audited,
             )
         )
         is_new = key not in self.spaces
         self.spaces.add(key)
         return is_new
 
-    def _judge(self, world: World, space: CrashSpace, future: Oracle, *, power: bool, ended: int | None) -> None:
+    def _judge(self, world: World, space: CrashSpace, judge: "_Judge", ended: int | None) -> None:
         counts = [len(contents) for contents in space.units.values()]
         for chosen, length, image in _images(space):
             self.images += 1
-            if (broken := _broken(world, image, future, "power loss" if power else "kill")) is not None:
+            if (broken := judge.broken(image)) is not None:
                 choices = list(zip(counts, chosen, strict=True))
-                self.found = Crash(power, ended, choices, (len(space.lengths), length))
+                self.found = Crash(judge.power, ended, choices, (len(space.lengths), length))
                 raise world.violation(*broken)
 
 
-def _broken(world: World, image: Device, future: Oracle, how: str) -> tuple[str, str] | None:
-    """The kind of failure that ``image`` shows, and what it is."""
-    try:
-        future.observe(world.target.read_image(image.stable()), f"after {how}")
-    except ValueError as error:
-        return "structure", f"after {how}: {error}"
-    except Violation as violation:
-        return "violation", str(violation)
-    return None
+class _Judge(NamedTuple):
+    """Of the images of one crash."""
+
+    world: World
+    future: Oracle
+    audit: Audit | None
+    power: bool
+
+    def broken(self, image: Device) -> tuple[str, str] | None:
+        """The kind of failure that ``image`` shows, and what it is."""
+        how = "after power loss" if self.power else "after kill"
+        left = image.stable()
+        try:
+            content = self.world.target.read_image(left)
+            if self.audit is not None:
+                self.audit(left)
+            self.future.observe(content, how)
+        except ValueError as error:
+            return "structure", f"{how}: {error}"
+        except Violation as violation:
+            return "violation", str(violation)
+        return None
 
 
 def _images(space: CrashSpace) -> Iterator[tuple[tuple[int, ...], int, Device]]:

@@ -206,7 +206,7 @@ class GuidedSession(Session):
         """At every crash that could come now, if no run before has been here."""
         tape = self.world.tape
         if self._crashes is not None and isinstance(tape, PathTape) and tape.path.is_new:
-            self._crashes.look(self.world, ended)
+            self._crashes.look(self.world, ended, self._audit if self.clients.has_changed else None)
 
     def run(self) -> None:
         with _counted_uuids():

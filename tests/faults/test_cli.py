@@ -103,6 +103,25 @@ def test_an_exploration_tells_its_verdict(capsys: Capture) -> None:
     assert "failed in run" in capsys.readouterr().out
 
 
+def test_an_exploration_says_of_what_it_was_exhausted(capsys: Capture) -> None:
+    assert main(["explore", "w0 | f", "--target", "broken:Target", "--faults", "1", "--orders", "ends"]) == 0
+    verdict, scope = capsys.readouterr().out.splitlines()
+    assert verdict.startswith("exhausted: ")
+    assert scope.endswith(
+        "every fault at every I/O, 1 in a run; power and kill before every I/O and at the end, with every image"
+    )
+
+
+def test_all_pairs_are_explored_row_by_row(capsys: Capture) -> None:
+    quick = ["--target", "broken:Target", "--processes", "1", "--limit", "20", "--seconds", "0"]
+    assert main(["explore", "pairs", *quick]) == 0
+    first, verdict, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("w0 | w0 ")
+    assert verdict.startswith("cut: 0 of ")
+    assert main(["explore", "pairs", *quick, "--json"]) == 0
+    assert [row["program"] for row in told(capsys)["rows"]] == ["w0 | w0"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -62,6 +62,21 @@ def test_a_structure_that_a_crash_leaves_is_judged_too(world: World, monkeypatch
     assert world.outcome.kind == "structure"
 
 
+def test_an_audit_looks_at_every_image_too(world: World) -> None:
+    seen: list[int] = []
+    write(world)
+    crashes = EveryCrash(("power",))
+    crashes.look(world, 0)
+    crashes.look(world, 0, lambda left: seen.append(len(left)))
+    assert (seen, crashes.images) == ([512 * 9] * 2, 4)
+
+    def refuse(_: object) -> None:
+        raise world.violation("structure", "the image is as it was")
+
+    with pytest.raises(Violation, match="the image is as it was"):
+        EveryCrash().look(world, 0, refuse)
+
+
 def test_what_is_left_out_is_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(everycrash, "IMAGES_MAX", 1)
     crashes = EveryCrash(("power",))

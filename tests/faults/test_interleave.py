@@ -46,7 +46,7 @@ def test_an_unknown_option_is_named(broken: ModuleType, option: str, value: str)
 def test_all_orders_of_a_right_disk_are_exhausted(broken: ModuleType) -> None:
     found = interleave(find(BROKEN), "w0 f | w0", faults=1)
     assert (found.verdict, found.failed) == ("exhausted", None)
-    assert (len(found.crashes.spaces), found.crashes.images) == (20, 31)
+    assert found.crashes.images > len(found.crashes.spaces) > 10
     assert "every fault at every I/O, 1 in a run; power and kill before every I/O and at the end" in str(found)
 
 
@@ -110,11 +110,11 @@ CASES = [
     (BROKEN, "w0 f | u0", {}),
     (BROKEN, "wb! | w1", {}),
     (BROKEN, "w0 | w0", {"faults": 1}),
-    (BROKEN, "f | r0", {"orders": "any"}),
+    (BROKEN, "r0 | r0", {"orders": "any"}),
     (PAIRS, "w0+2 f; w0 | w0", {}),
     (PAIRS, "w0 w0+1 f; u0 | w0+1", {}),
     (PAIRS, "w0 f; w1 | r0", {}),
-    (PAIRS, "w0 f; w1 | f", {"orders": "any", "deviations": 1}),
+    (BROKEN, "w0 f; r0 | r0", {"orders": "any", "deviations": 1}),
 ]
 
 
