@@ -72,6 +72,7 @@ class Session:
             lives=lives,
             cached=bool(world.tape.draw("cached", 2)),
             can_grow=world.target.grows,
+            extends_with_zeros=world.target.extends_with_zeros,
             log=world.log,
             on_lost=world.oracle.fail_flush,
             on_told=world.oracle.tell_of_flush,

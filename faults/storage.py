@@ -27,6 +27,8 @@ __all__ = ["PowerLost", "SimStorage"]
 
 
 SECTOR = 512
+OLD_BYTE = b"\xee"
+"""What is found where a storage that has no zeros to extend with has grown."""
 
 
 class PowerLost(BaseException):
@@ -66,13 +68,15 @@ class SimStorage:
         cached: bool = False,
         recalls: bool = True,
         can_grow: bool = True,
+        extends_with_zeros: bool = True,
         log: WriteLog | None = None,
         on_lost: Callable[[], object] = lambda: None,
         on_told: Callable[[], object] = lambda: None,
     ) -> None:
         self.device = device
         self.can_grow = can_grow
-        self.extends_with_zeros = can_grow  # where it cannot, it is a device, with old bytes everywhere
+        # Where it cannot grow it is a device, with old bytes everywhere.
+        self.extends_with_zeros = can_grow and extends_with_zeros
         self._loop = loop
         self._tape = tape
         self._plan = plan
@@ -135,7 +139,15 @@ class SimStorage:
             raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
         operation = self.device.issue_resize(size)
         io = self._io("resize", size, 0)
-        await self._run(io, lambda _: self._end(operation), lambda fate: self._end_failed(operation, fate))
+
+        def take_effect(_: Fate) -> int:
+            old = self.size
+            self._end(operation)
+            if not self.extends_with_zeros and size > old:
+                self.device.end(self.device.issue_write(old, OLD_BYTE * (size - old)))
+            return 0
+
+        await self._run(io, take_effect, lambda fate: self._end_failed(operation, fate))
 
     async def flush(self) -> None:
         begun = self.device.tick()

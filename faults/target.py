@@ -34,6 +34,8 @@ class Target(Protocol):
     """The unit in which the driver allocates, so that workloads meet at its borders."""
     grows: bool = True
     """Whether the storage below may be resized. One that may not has the length of ``blank()`` for good."""
+    extends_with_zeros: bool = True
+    """Whether zeros are where the storage below has grown; if not, old bytes are."""
     writes_through: bool = False
     """Whether every write, and every write of zeros, is durable when it returns."""
     drains: bool = False

@@ -39,6 +39,7 @@ class VDI(Target):
         blocks, block_size: of the disk.
         window: how many slots are made clean at a time; small, so that windows end within a run.
         grows: whether the storage below can; if not it has room for every block, with old bytes in it.
+        extends_with_zeros: whether it has zeros where it has grown.
         writes_through: whether the disk makes every write durable.
         past: whether the image was used before, see ``PAST``; it reads as zeros like a new one.
         shapes: whether a run may choose another geometry.
@@ -55,6 +56,7 @@ class VDI(Target):
         block_size: int = 4096,
         window: int = 2,
         grows: bool = True,
+        extends_with_zeros: bool = True,
         writes_through: bool = False,
         past: bool = False,
         shapes: bool = True,
@@ -64,6 +66,7 @@ class VDI(Target):
         self.size = blocks * block_size
         self.block_size = block_size
         self.grows = grows
+        self.extends_with_zeros = extends_with_zeros
         self.writes_through = writes_through
         self._blocks = blocks
         self._window = window
@@ -147,7 +150,8 @@ class VDI(Target):
         used = VDI(self.disk, name=self.name, window=self._window, past=True)
         tiny = VDI(self.disk, name=self.name, blocks=3, block_size=2048, window=self._window)
         through = VDI(self.disk, name=self.name, window=self._window, writes_through=True)
-        return [self, self, self, wide, full, used, tiny, through]
+        stale = VDI(self.disk, name=self.name, window=self._window, extends_with_zeros=False)
+        return [self, self, self, wide, full, used, tiny, through, stale]
 
 
 def _astray(slots: Slots) -> list[str]:

@@ -16,6 +16,7 @@ __all__ = ["SECTOR", "Habits", "Profile", "Request", "Workload", "payload"]
 SECTOR = 512
 RAGGED_MAX = 4
 """Requests of one session that change a part of a sector: the oracle tries all their orders."""
+FAVOURITE = 8
 PATIENCE_MAX = 8
 AGAIN = ("", "write", "zero", "discard", "read")
 """What a user may do at the same place when a request has failed."""
@@ -75,7 +76,8 @@ class Habits:
     """What the users of a disk of ``size`` bytes, in blocks of ``block_size``, have in common.
 
     Swarm-weighted: drawn once are which kinds of request they send at all, whether all of them equally
-    often, and how narrow the place is where they meet (one block, a few neighbours, the whole disk).
+    often or one of them mostly, and how narrow the place is where they meet (one block, a few neighbours,
+    the whole disk).
     """
 
     def __init__(self, tape: Tape, profile: Profile, *, size: int, block_size: int) -> None:
@@ -83,8 +85,12 @@ class Habits:
         self._profile = profile
         kinds = [kind for kind, weight in zip(KINDS, profile.weights, strict=True) if weight]
         self._kinds = [kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 2)]
-        is_even = tape.draw("even", 2)
-        self._weights = [1 if is_even else profile.weights[KINDS.index(kind)] for kind in self._kinds]
+        weights = dict(zip(KINDS, profile.weights, strict=True))
+        if taste := tape.draw("even", 3):
+            weights = {**dict.fromkeys(KINDS, 1), "write": FAVOURITE // 2 if taste > 1 else 1}
+        if taste > 1:
+            weights[self._kinds[tape.draw("favourite", len(self._kinds))]] = FAVOURITE
+        self._weights = [weights[kind] for kind in self._kinds]
         every = max(1, size // block_size)
         blocks = min((1, 2, 4, every, every)[tape.draw("spread", 5)], every)
         self._size = size

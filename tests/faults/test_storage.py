@@ -210,3 +210,15 @@ def test_a_discard_leaves_old_bytes_or_zeros_and_a_dropped_cache_harms_nothing(z
         return await read(storage, 2, 0)
 
     assert simulate(body, tape=ReplayTape([Draw("discard.zeroes", 2, zeroes)])) == expected
+
+
+def test_a_storage_without_zeros_grows_by_old_bytes() -> None:
+    def grown(**options: bool) -> Any:
+        async def body(storage: SimStorage, loop: SimLoop) -> bytes:
+            await storage.resize(5120)
+            return await read(storage, 2048, 4096)
+
+        return simulate(body, **options)
+
+    assert grown(extends_with_zeros=True) == bytes(1024)
+    assert grown(extends_with_zeros=False) == b"\xee" * 1024

@@ -71,6 +71,7 @@ def test_a_run_chooses_among_shapes_and_the_benign_choice_is_the_target_itself()
         (4096, False),
         (2048, True),
     }
+    assert {shape.extends_with_zeros for shape in shapes} == {True, False}
     assert {shape.writes_through for shape in shapes} == {True, False}
     assert VDI(shapes=False).shaped(ExploringTape(3)).block_size == 4096
 

@@ -110,3 +110,9 @@ def test_only_what_is_cancelled_is_patient() -> None:
 def test_what_follows_a_failure_is_drawn_too() -> None:
     many = [request for seed in range(100) for request in requests(seed) if request.kind != "flush"]
     assert {request.again for request in many} == set(AGAIN)
+
+
+def test_some_runs_have_a_favourite_among_the_kinds() -> None:
+    wide = Profile(clients=12, requests=8)
+    often = [Counter(request.kind for request in requests(seed, wide)).most_common(1)[0][0] for seed in range(150)]
+    assert {"zero", "discard", "fua", "flush"} <= set(often)
