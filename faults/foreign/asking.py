@@ -75,7 +75,7 @@ class Asking:
         try:
             self._settle(request, token, answered)
         except Violation as violation:
-            raise self.world.violation("wrong read", str(violation)) from violation
+            raise self.world.seen("wrong read", violation) from violation
 
     def _settle(self, request: Request, token: Any, answered: Answered) -> None:
         oracle, went_well = self.world.oracle, not answered.errno

@@ -13,6 +13,9 @@ __all__ = ["calmer", "fewer_requests", "lower", "punctual", "word_of"]
 _AFTER_REQUESTS = ("requests", "end")
 """What is drawn next when a client has all its requests: another client's, or how the session ends."""
 
+_COUNTED = ("storm.nth", "life")
+_SOONER = 3
+
 Edit = list[Draw]
 
 
@@ -28,6 +31,15 @@ def calmer(draws: Sequence[Draw]) -> Iterator[Edit]:
 
 
 def fewer_requests(draws: Sequence[Draw]) -> Iterator[Edit]:
+    """Without one request; then what was counted in I/Os or flushes may come sooner too."""
+    for edit in _without_one(draws):
+        yield edit
+        for place, draw in enumerate(edit):
+            if draw.label in _COUNTED:
+                yield from (_with(edit, place, draw.value - less) for less in range(1, min(draw.value, _SOONER) + 1))
+
+
+def _without_one(draws: Sequence[Draw]) -> Iterator[Edit]:
     """Without one request; its client goes with the last of them."""
     clients: int | None = None
     for place, draw in enumerate(draws):
@@ -53,13 +65,14 @@ def punctual(draws: Sequence[Draw]) -> Iterator[Edit]:
         size //= 2
 
 
-def lower(draws: Sequence[Draw]) -> Iterator[Edit]:
-    """One choice benign, or half as far from it, or one less. From the end, where least depends on it."""
-    for place in reversed(range(len(draws))):
-        value = draws[place].value
-        for less in dict.fromkeys((0, value // 2, value - 1)):
-            if less >= 0 and value:
-                yield [*draws[:place], draws[place]._replace(value=less), *draws[place + 1 :]]
+def lower(draws: Sequence[Draw], place: int) -> Iterator[Edit]:
+    """The choice at ``place`` benign, or half as far from it, or one less."""
+    value = draws[place].value
+    yield from (_with(draws, place, less) for less in dict.fromkeys((0, value // 2, value - 1)) if 0 <= less < value)
+
+
+def _with(draws: Sequence[Draw], place: int, value: int) -> Edit:
+    return [*draws[:place], draws[place]._replace(value=value), *draws[place + 1 :]]
 
 
 def _groups(draws: Sequence[Draw], place: int) -> list[tuple[int, int]]:

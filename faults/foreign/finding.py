@@ -21,7 +21,7 @@ from faults.world import Outcome
 __all__ = ["shorten", "shrink"]
 
 Run: TypeAlias = Callable[[Tape], Outcome]
-_PASSES: tuple[Callable[[Sequence[Draw]], Iterator[list[Draw]]], ...] = (calmer, fewer_requests, punctual, lower)
+_PASSES: tuple[Callable[[Sequence[Draw]], Iterator[list[Draw]]], ...] = (calmer, fewer_requests, punctual)
 
 
 def shorten(
@@ -70,7 +70,15 @@ class _Search:
         for each in _PASSES:
             while self._try_one_of(each(self.best.draws)):
                 pass
+        self._lower_each()
         return self.best is not before
+
+    def _lower_each(self) -> None:
+        """From the end, where least depends on it; what is as low as it goes is not tried again."""
+        place = len(self.best.draws)
+        while place := min(place, len(self.best.draws)):
+            if not self._try_one_of(lower(self.best.draws, place - 1)):
+                place -= 1
 
     def _try_one_of(self, edits: Iterator[list[Draw]]) -> bool:
         return any(not self._until() and self._try(edit) for edit in edits)

@@ -56,7 +56,7 @@ def _read(world: World, where: str, *, stable: bool) -> str:
     try:
         world.oracle.observe(seen.content, where)
     except Violation as violation:
-        raise world.violation("lost", str(violation)) from violation
+        raise world.seen("lost", violation) from violation
     world.oracle.narrow(seen.content, stable=stable)
     return seen.complaint
 

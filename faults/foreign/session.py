@@ -173,7 +173,7 @@ class Session:
         try:
             self.world.oracle.observe(content, where)
         except Violation as violation:
-            raise self.world.violation("lost", str(violation)) from violation
+            raise self.world.seen("lost", violation) from violation
         return content
 
     # The end

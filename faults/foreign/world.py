@@ -1,6 +1,7 @@
 """What outlives a session of a foreign driver: its image, what the image may hold, what the run has shown so far."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ class ForeignOutcome(Outcome):
     late: int = 0
     """Times when something came of a driver that was taken to be quiet; counted in a run that doubts."""
 
+
+_ELSEWHERE = re.compile(r"sector (\d+) holds \w+ in sector (\d+)")
 
 NOTHING = "nothing"
 """Said of a failure that needs no fault, no kill and no power loss."""
@@ -90,6 +93,11 @@ class World:
         if self._image is not None:
             self._image.write_bytes(self.content().rstrip(b"\0"))
             os.truncate(self._image, self.below.device.length)
+
+    def seen(self, what: str, violation: Violation) -> Violation:
+        """Somebody saw a sector that is wrong; what belongs to another sector is worse than what is gone."""
+        found = _ELSEWHERE.search(str(violation))
+        return self.violation("misplaced" if found and found[1] != found[2] else what, str(violation))
 
     def met(self, circumstance: str) -> None:
         """This has happened to the driver."""

@@ -44,5 +44,13 @@ def test_halves_of_what_is_late_come_before_each_alone() -> None:
 
 
 def test_a_choice_goes_down_by_all_by_half_and_by_one() -> None:
-    assert [edit[0].value for edit in lower([Draw("length", 99, 9)])] == [0, 4, 8]
-    assert list(lower([Draw("length", 99, 0)])) == []
+    assert [edit[0].value for edit in lower([Draw("length", 99, 9)], 0)] == [0, 4, 8]
+    assert list(lower([Draw("length", 99, 0)], 0)) == []
+
+
+def test_with_a_request_goes_what_was_counted_up_to_it() -> None:
+    draws = [Draw("requests", 4, 1), Draw("kind", 7, 1), Draw("kind", 7, 2), Draw("end", 3, 1), Draw("life", 3, 2)]
+    edits = [[(draw.label, draw.value) for draw in edit] for edit in fewer_requests(draws)]
+    assert len(edits) == 6
+    assert [edit[-1][1] for edit in edits] == [2, 1, 0] * 2
+    assert edits[0][:2] == [("requests", 0), ("kind", 2)]

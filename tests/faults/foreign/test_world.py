@@ -4,6 +4,7 @@ from pathlib import Path
 
 from faults.foreign.drivers import Driver
 from faults.foreign.world import World
+from faults.oracle import Violation
 from faults.tape import ReplayTape
 
 DRIVER = Driver("command", "serve {uri} {socket}", create="sh -c 'printf x > {image}'", size=4096, room=8192)
@@ -37,3 +38,24 @@ def test_what_happens_untold_is_no_part_of_the_trace() -> None:
     one.trace.add("open", "after")
     assert [event.subject for event in one.outcome.trace.events] == ["before", "after"]
     assert one.below.trace is one.trace
+
+
+def test_what_belongs_to_another_sector_is_told_apart_from_what_is_gone() -> None:
+    one = world()
+    for text, what in (
+        ("sector 3 holds zeros, expected A0 in sector 3", "lost"),
+        ("sector 3 holds A0 in sector 3, expected zeros", "lost"),
+        ("sector 3 holds A0 in sector 7, expected zeros", "misplaced"),
+    ):
+        assert str(one.seen("lost", Violation(text))) == text
+        assert one.outcome.kind == f"{what} after nothing"
+
+
+def test_each_session_leaves_its_image_for_others(tmp_path: Path) -> None:
+    one = World(DRIVER, ReplayTape([]), Path(), image=tmp_path / "image")
+    device = one.below.device
+    device.end(device.issue_write(4096, b"y" * 512))
+    one.keep_image()
+    assert (
+        (tmp_path / "image").read_bytes() == one.content() == b"x".ljust(4096, b"\0") + (b"y" * 512).ljust(4096, b"\0")
+    )
