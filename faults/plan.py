@@ -207,13 +207,14 @@ _EVENTS = ("flush", "read", "write:data", "write:bmap", "write:header", "resize"
 _ALONE = ("flush", *_EVENTS, "fua")
 """What fails alone: more often a flush, since it is where drivers go wrong most quietly."""
 _STROKES = 8
+_WEATHERS = ("calm", "stroke", "one kind", "any kind", "any kind", "any kind")
 
 
 class Storm:
     """A plan in which the tape decides: first how hard it blows on each kind of I/O, then each I/O.
 
-    A quarter of the runs is calm; in a quarter a single I/O fails, the n-th of its kind; in a quarter those
-    of one kind fail at some rate and no other; in the rest, all of them.
+    It is calm, or a single I/O fails, the n-th of its kind, or those of one kind at some rate and no other, or
+    each kind at a rate of its own.
     """
 
     def __init__(self, tape: Tape) -> None:
@@ -222,13 +223,13 @@ class Storm:
         self._rates: dict[str, float] = {}
         self._stroke = ("", 0)
         """The kind of the I/O that fails, and how many of them are left until it comes."""
-        weather = tape.draw("storm", 4)
-        if weather == 1:
+        weather = _WEATHERS[tape.draw("storm", len(_WEATHERS))]
+        if weather == "stroke":
             self._stroke = _ALONE[tape.draw("storm.only", len(_ALONE))], 1 + tape.draw("fail.nth", _STROKES)
-        elif weather == 2:
+        elif weather == "one kind":
             only = _ALONE[tape.draw("storm.only", len(_ALONE))]
             self._rates = {only: (*_RATES[1:], _ALWAYS)[tape.draw("storm.rate", len(_RATES))]}
-        elif weather == 3:
+        elif weather == "any kind":
             self._rates = {event: _RATES[tape.draw("storm.rate", len(_RATES))] for event in _EVENTS}
 
     def fate(self, io: IO) -> Fate:
