@@ -30,6 +30,8 @@ class Clients:
         """A request was told that the disk takes no more writes."""
         self.has_changed = False
         """A request that changes something was acknowledged."""
+        self.failed_at: int | None = None
+        """Where on the disk the last change was to be that failed."""
         self.errors = 0
         """Requests that failed, and not because the disk had stopped."""
         self.is_closing = False
@@ -110,6 +112,7 @@ class Clients:
             self.world.oracle.end_flush(token, succeeded=False)
         else:
             self.world.oracle.fail_write(token)
+            self.failed_at = request.offset
 
     def judge(self, where: str, error: BaseException) -> None:
         """Whether ``where`` may raise this now. Raises Violation."""

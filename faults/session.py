@@ -145,11 +145,12 @@ class Session:
     async def _recover(self, disk: Disk) -> None:
         """Nothing fails any more: a disk that has not stopped must do what it is asked, if not at once then again.
 
-        At once it may still tell of what failed before.
+        At once it may still tell of what failed before. Most of all it must do what it did not.
         """
-        world = self.world
+        world, failed_at = self.world, self.clients.failed_at
         self.storage.calm()
-        where = world.tape.draw("calm.offset", world.target.size // SECTOR) * SECTOR
+        drawn = world.tape.draw("calm.offset", world.target.size // SECTOR) * SECTOR
+        where = drawn if failed_at is None else failed_at // SECTOR * SECTOR
         for kind in self._calm:
             for attempt in range(2):
                 errors = self.clients.errors
