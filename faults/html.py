@@ -21,7 +21,7 @@ __all__ = ["page"]
 TRACK_PX = 10
 LANES_MAX = 4
 """Requests that get a lane each."""
-DIGITS = "0123456789"
+DIGITS = "0123456789'"
 ENDINGS = ("power", "kill")
 STYLE = """
 :root { --ink: #1b1b1b; --paper: #fff; --soft: #6b6b6b; --line: #ddd; --lane: #eef4fb; --io: #3f7fc1; --bad: #b3261e;

@@ -214,8 +214,8 @@ def _is_minor(event: Event, ending: Event | None, who: str) -> bool:
 
 
 def _client(name: str) -> str:
-    """``A`` of request ``A102``: a client's letter is what its requests have in common."""
-    return name.rstrip("0123456789") or name
+    """``A`` of request ``A102``, or of ``A1'`` that asks for it again: what a client's requests have in common."""
+    return name.rstrip("0123456789'") or name
 
 
 def _since(point: Point, steps: Sequence[Step]) -> str:

@@ -20,7 +20,18 @@ from itertools import combinations
 
 from faults.greedy import CutShort, Greedy, Run
 from faults.run import Outcome
-from faults.simpler import WORLD, Delayed, OneFault, Redrawn, Small, few_requests, thinned, without_a_group, workload
+from faults.simpler import (
+    WORLD,
+    Delayed,
+    OneEnd,
+    OneFault,
+    Redrawn,
+    Small,
+    few_requests,
+    thinned,
+    without_a_group,
+    workload,
+)
 from faults.size import Case, cost, is_readable, measure
 from faults.tape import Draw, ReplayTape
 
@@ -46,6 +57,10 @@ FATES: tuple[dict[str, int], ...] = (
     {"fail.pages": 1, "lost": 1},
 )
 """How the one I/O fails: EIO with nothing done, all done, ENOSPC, and for a flush what the kernel does with pages."""
+ENDS = ((2, 0), (1, 0), (1, 1))
+"""A kill; a power loss that takes nothing of what had ended, or all that it may."""
+LIFE = 24
+"""I/Os after which they may come."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,8 @@ class _Search(Greedy):
             self.descend()
         if measure(self.best).cancels and self._without_cancels(found):
             self.descend()
+        if self._each_end(workload(self.best.draws)):
+            self.descend()
         if measure(self.best).faults and self._each_fault(workload(self.best.draws), FATES[:1]):
             self.descend()
 
@@ -133,6 +150,13 @@ class _Search(Greedy):
                 if not tape.has_struck:
                     break
         return False
+
+    def _each_end(self, few: list[Draw]) -> bool:
+        return any(
+            self._judge(OneEnd(few, place, end, loss), "end", few, place, end, loss)
+            for end, loss in ENDS
+            for place in range(LIFE)
+        )
 
     def _each_delay(self, few: list[Draw]) -> bool:
         calm = Delayed(few, ())

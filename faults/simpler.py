@@ -16,6 +16,7 @@ __all__ = [
     "SCHEDULE",
     "WORLD",
     "Delayed",
+    "OneEnd",
     "OneFault",
     "Redrawn",
     "Small",
@@ -35,6 +36,8 @@ CANCELS = ("cancels", "cancel")
 PLACE = ("offset", "length", "ragged", "spread", "unaligned", "shape")
 END = ("end", "sessions", "calm")
 KIND = ("kind",)
+PLAIN = ([Draw("requests", 2, 1)], [Draw("clients", 2, 1)])
+"""The simplest workloads of two requests: of one client, and of two."""
 GROUPS_MAX = 12
 
 
@@ -122,6 +125,27 @@ class OneFault(Tape):
         return 0 if label in CANCELS or (label.startswith(WORLD) and not label.startswith(ENDS)) else recorded
 
 
+class OneEnd(Tape):
+    """Oldest first, nothing fails, nobody is cancelled; the end comes after so many I/Os.
+
+    Args:
+        end: what the draw of this name gives: 1 is a power loss, 2 a kill.
+        place: how many I/Os end before.
+        loss: what the draw of ``crash.mode`` gives: 0 keeps what had ended, 1 loses what may be lost.
+    """
+
+    def __init__(self, draws: Sequence[Draw], place: int, end: int, loss: int) -> None:
+        super().__init__()
+        self._record = ReplayTape(draws)
+        self._values = {"end": end, "lives": 9, "life": place, "crash.mode": loss, "closes": 0}
+
+    def _choose(self, label: str, outcomes: int, pick: Pick | None) -> int:  # noqa: ARG002
+        recorded = self._record.draw(label, outcomes)
+        if label in self._values:
+            return min(self._values[label], outcomes - 1)
+        return 0 if label in CANCELS or label.startswith((*WORLD, "storm")) else recorded
+
+
 class Delayed(Tape):
     """Everything as recorded, but for the order: oldest first, and at these choices the second oldest."""
 
@@ -168,7 +192,9 @@ def few_requests(draws: Sequence[Draw], sizes: Sequence[int], number: int) -> li
     met = [[_benign(draw, PLACE) for draw in each] for each in thin]
     closed = [[_benign(draw, END) for draw in each] for each in met]
     alike = [[_benign(draw, KIND) for draw in each] for each in closed]
-    distinct = {tuple((draw.label, draw.value) for draw in each): each for each in [*alike, *closed, *met, *thin]}
+    plain = [each for each in PLAIN if 2 in sizes]
+    several = [*plain, *alike, *closed, *met, *thin]
+    distinct = {tuple((draw.label, draw.value) for draw in each): each for each in several}
     return list(distinct.values())
 
 

@@ -3,6 +3,7 @@
 from faults.simpler import (
     WORLD,
     Delayed,
+    OneEnd,
     OneFault,
     Redrawn,
     Small,
@@ -55,6 +56,7 @@ def test_few_requests_come_first_in_one_place_with_a_graceful_end_and_none_comes
     assert {draw.value for draw in several[0] if draw.label in ("offset", "end")} == {0}
     assert len({tuple(each) for each in several}) == len(several)
     assert any(draw.value for draw in several[-1] if draw.label == "offset")
+    assert few_requests(RECORD, (2,), 1)[:2] == [[Draw("requests", 2, 1)], [Draw("clients", 2, 1)]]
 
 
 def test_one_fault_strikes_at_its_place_and_nowhere_else() -> None:
@@ -67,6 +69,20 @@ def test_one_fault_strikes_at_its_place_and_nowhere_else() -> None:
 def test_one_fault_keeps_the_workload_and_the_end_and_cancels_nobody() -> None:
     tape = OneFault([*RECORD, Draw("cancel", 2, 1)], 0, {})
     assert values(tape, "kind", "kind", "life", "cancel") == [0, 1, 5, 0]
+
+
+def test_one_end_comes_after_so_many_ios_and_nothing_else_goes_wrong() -> None:
+    tape = OneEnd(RECORD, 3, end=1, loss=1)
+    assert values(tape, "kind", "kind", "end", "life", "storm", "fail.read", "next", "crash.mode") == [
+        0,
+        1,
+        1,
+        3,
+        0,
+        0,
+        0,
+        1,
+    ]
 
 
 def test_a_delay_picks_the_second_oldest_at_its_moments_only() -> None:
