@@ -2,12 +2,16 @@
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+from tests.certificates import Papers
 
 MiB = 1 << 20
 SIZE = 32 * MiB
@@ -175,3 +179,48 @@ def merged(extents: list[dict[str, object]]) -> list[dict[str, object]]:
 def options(uri: str) -> str:
     """The URI as a graph of QEMU's."""
     return f"driver=raw,file.driver=nbd,file.server.type=unix,file.server.path={uri.partition('socket=')[2]}"
+
+
+# TLS
+
+
+@pytest.fixture(scope="session")
+def papers(peer: Peer, tmp_path_factory: pytest.TempPathFactory) -> Papers:
+    return Papers(peer("openssl"), tmp_path_factory.mktemp("tls"))
+
+
+def client_folder(papers: Papers, folder: Path, certificate: Path | None) -> Path:
+    """Certificates under the names that libnbd and QEMU look for."""
+    folder.mkdir()
+    shutil.copy(papers.authority, folder / "ca-cert.pem")
+    if certificate is not None:
+        shutil.copy(certificate, folder / "client-cert.pem")
+        shutil.copy(papers.key(certificate), folder / "client-key.pem")
+    return folder
+
+
+def test_over_tls_libnbd_and_qemu_get_in_with_a_certificate_and_not_without(
+    peer: Peer, image: Path, raw: Path, papers: Papers, tmp_path: Path
+) -> None:
+    known = client_folder(papers, tmp_path / "known", papers.client)
+    unknown = client_folder(papers, tmp_path / "unknown", None)
+    flags = ["--tls-cert", papers.server, "--tls-key", papers.key(papers.server), "--tls-ca", papers.authority]
+    listening = ["--bind", "localhost", "--port", 0, "--persistent"]
+    server = subprocess.Popen([*SERVE, image, *map(str, [*flags, *listening])], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        uri = urlsplit(server.stdout.readline().strip())
+        assert uri.scheme == "nbds"
+        at = f"nbds://localhost:{uri.port}/?tls-certificates="
+        assert run(peer("nbdinfo"), "--size", f"{at}{known}").strip() == str(SIZE)
+        for refused in (f"{at}{unknown}", f"nbd://localhost:{uri.port}/"):
+            done = subprocess.run([peer("nbdinfo"), "--size", refused], capture_output=True, timeout=60, check=False)
+            assert done.returncode != 0
+        secret = ["--object", f"tls-creds-x509,id=tls,endpoint=client,dir={known}"]
+        graph = f"driver=nbd,host=localhost,port={uri.port},tls-creds=tls"
+        run(peer("qemu-img"), "convert", *secret, "-O", "raw", "--image-opts", graph, tmp_path / "copy.raw")
+        assert (tmp_path / "copy.raw").read_bytes() == raw.read_bytes()
+    finally:
+        server.terminate()
+        server.communicate()
+    assert server.returncode == 0

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 import struct
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from aiovdi.server import Limits
 from aiovdi.server.tls import server_context
 from aiovdi.units import KiB, MiB
+from tests.certificates import Papers
 
 ACK, TLS_REQD = 1, 0x80000005
 
@@ -85,30 +85,6 @@ async def test_abort_is_acknowledged_and_is_no_fault(serving: Any, export: Any) 
 
 
 # TLS
-
-
-class Papers:
-    """An authority, the server's certificate from it, a client's, and one from elsewhere; made with openssl."""
-
-    def __init__(self, openssl: str, folder: Path) -> None:
-        self._openssl = openssl
-        self.folder = folder
-        self.authority = self._signed("ca", None)
-        self.server = self._signed("server", "ca", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-        self.client = self._signed("client", "ca")
-        self.elsewhere = self._signed("elsewhere", None)
-
-    def key(self, certificate: Path) -> Path:
-        return certificate.with_suffix(".key")
-
-    def _signed(self, name: str, issuer: str | None, extension: str = "") -> Path:
-        path = self.folder / f"{name}.pem"
-        words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        words += ["-subj", f"/CN={name}", "-out", str(path), "-keyout", str(path.with_suffix(".key"))]
-        words += ["-CA", f"{self.folder}/{issuer}.pem", "-CAkey", f"{self.folder}/{issuer}.key"] if issuer else []
-        words += ["-addext", extension] if extension else []
-        subprocess.run([self._openssl, *words], check=True, capture_output=True)
-        return path
 
 
 @pytest.fixture(scope="session")
