@@ -4,7 +4,8 @@ Workloads are all sequences of up to three of twelve operations, made by one cli
 a fault tells the I/Os; then each of them gets each of its fates. ``pairs`` adds, behind every error, a
 second one at every I/O that follows.
 
-Rule 1: every case is one run, and none is made twice.
+Rule 1: every case is one run, and none is made twice. A crash before the last operation has begun is left to
+the workload without that operation: up to there the two are the same run.
 Rule 2: a case has a name that says all of it (``w0 f: 7 EIO``), under which it runs again.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 from faults.plan import FINE, IO, Fate
 from faults.run import Outcome, Script, run
+from faults.session import CLOSINGS
 from faults.tape import Draw, ReplayTape, Tape
 from faults.target import Target
 from faults.trace import Trace
@@ -135,6 +137,7 @@ def _draws(crash: tuple[int, str] | None) -> list[Draw]:
     if crash:
         number, (_, _, how) = crash[0], crash[1].partition("-")
         draws.append(Draw("life", _LIVES_MAX, number - 1))
+        draws.append(Draw("closes", len(CLOSINGS), CLOSINGS.index("closes")))  # it comes that far, or not
         draws.append(Draw("crash.mode", 3, {"lost": 1, "torn": 2}.get(how, 0)))
         # The last content of a unit is the one with what was in flight on it: a write that ended unheard.
         draws += [Draw("crash.unit", 99, 98 * (n % 2)) for n in range(_TORN_MAX)]
@@ -144,11 +147,13 @@ def _draws(crash: tuple[int, str] | None) -> list[Draw]:
 def _single(trace: Trace) -> Iterator[tuple[int, str]]:
     """Every I/O of a run with each of its faults."""
     issued = {event.subject: event.by for event in trace.events if event.what == "issue"}
-    ended = [event.subject for event in trace.events if event.what == "end"]
-    for number, io in enumerate(ended, 1):
+    requests = [at for at, event in enumerate(trace.events) if event.what == "submit"]
+    ended = [(at, event.subject) for at, event in enumerate(trace.events) if event.what == "end"]
+    for number, (at, io) in enumerate(ended, 1):
         assert isinstance(io, IO)
         yield from ((number, fault) for fault in BY_KIND[io.kind])
-        yield from ((number, fault) for fault in CRASHES)
+        if len(requests) == 1 or at > requests[-1]:
+            yield from ((number, fault) for fault in CRASHES)
         if issued[io]:  # nobody can be cancelled before there is a request
             yield from ((number, fault) for fault in CANCELS)
 

@@ -32,10 +32,29 @@ def test_every_io_meets_every_fault_of_its_kind(broken: ModuleType) -> None:
     ios = [event.subject for event in fine.trace.events if event.what == "end"]
     for number, io in enumerate(ios, 1):
         assert isinstance(io, IO)
-        for fault in (*BY_KIND[io.kind], *CRASHES):
+        for fault in BY_KIND[io.kind]:
             assert ((number, fault),) in found
     for fault in CANCELS:  # of the two that were asked for; reading back is nobody's request
         assert {number for ((number, name),) in found - {()} if name == fault} == {1, 2}
+
+
+def test_a_crash_before_the_last_operation_is_left_to_the_workload_without_it(broken: ModuleType) -> None:
+    def crashes(*operations: str) -> dict[int, list[str]]:
+        """By I/O: what each crash there leaves to be seen, as the trace of its run."""
+        seen: dict[int, list[str]] = {}
+        for case, outcome in cases(broken.Target(), operations):
+            if case.faults and case.faults[0][1] in CRASHES:
+                seen.setdefault(case.faults[0][0], []).append(outcome.trace.digest())
+        return seen
+
+    short, long = crashes("w0"), crashes("w0", "w1", "f")
+    assert min(short) == 1 < min(long)
+    for number in range(1, min(long)):  # skipped, and the same run in one of the shorter ones
+        operations = ("w0",) if number in short and number < min(crashes("w0", "w1")) else ("w0", "w1")
+        left = [
+            run_case(broken.Target(), Case(("w0", "w1", "f"), ((number, fault),))).trace.digest() for fault in CRASHES
+        ]
+        assert left == crashes(*operations)[number]
 
 
 def test_the_fault_strikes_the_io_that_the_case_names(broken: ModuleType) -> None:
@@ -45,6 +64,18 @@ def test_the_fault_strikes_the_io_that_the_case_names(broken: ModuleType) -> Non
         "end write #1 data 512 bytes at 512 succeeds",
         "end write #2 data 512 bytes at 1024 fails with ENOSPC, effect: none",
     ]
+
+
+def test_a_crash_comes_in_the_steps_of_a_close_too() -> None:
+    target = VDI(shapes=False)
+    fine = run_case(target, Case(("w0",)))
+    count = sum(event.what == "end" for event in fine.trace.events)
+    lost = run_case(target, Case(("w0",), ((count, "power-lost"),)))
+    words = [event.what for event in lost.trace.events]
+    assert words.count("end") == count - 1
+    assert "closing" in words
+    assert "close" not in words
+    assert words[-1] == "power"
 
 
 @pytest.mark.parametrize("fault", CANCELS)
