@@ -14,7 +14,7 @@ _AFTER_REQUESTS = ("requests", "end")
 """What is drawn next when a client has all its requests: another client's, or how the session ends."""
 
 _COUNTED = ("storm.nth", "life")
-_SOONER = 3
+_WORKLOAD = ("clients", "requests", "spread", "scattered", "offset", "length")
 
 Edit = list[Draw]
 
@@ -25,18 +25,19 @@ def word_of(draw: Draw) -> str:
 
 
 def calmer(draws: Sequence[Draw]) -> Iterator[Edit]:
-    """All choices of one word benign."""
+    """All choices of one word benign; where requests change, what was counted in I/Os may come sooner too."""
     for word in dict.fromkeys(word_of(draw) for draw in draws if draw.value):
-        yield [draw._replace(value=0) if word_of(draw) == word else draw for draw in draws]
+        edit = [draw._replace(value=0) if word_of(draw) == word else draw for draw in draws]
+        yield edit
+        if word in _WORKLOAD:
+            yield from _sooner(edit)
 
 
 def fewer_requests(draws: Sequence[Draw]) -> Iterator[Edit]:
     """Without one request; then what was counted in I/Os or flushes may come sooner too."""
     for edit in _without_one(draws):
         yield edit
-        for place, draw in enumerate(edit):
-            if draw.label in _COUNTED:
-                yield from (_with(edit, place, draw.value - less) for less in range(1, min(draw.value, _SOONER) + 1))
+        yield from _sooner(edit)
 
 
 def _without_one(draws: Sequence[Draw]) -> Iterator[Edit]:
@@ -69,6 +70,14 @@ def lower(draws: Sequence[Draw], place: int) -> Iterator[Edit]:
     """The choice at ``place`` benign, or half as far from it, or one less."""
     value = draws[place].value
     yield from (_with(draws, place, less) for less in dict.fromkeys((0, value // 2, value - 1)) if 0 <= less < value)
+
+
+def _sooner(draws: Sequence[Draw]) -> Iterator[Edit]:
+    """What is counted in I/Os or flushes comes first, or one or two of them sooner."""
+    for place, draw in enumerate(draws):
+        if draw.label in _COUNTED:
+            earlier = dict.fromkeys((0, draw.value - 1, draw.value - 2))
+            yield from (_with(draws, place, value) for value in earlier if 0 <= value < draw.value)
 
 
 def _with(draws: Sequence[Draw], place: int, value: int) -> Edit:

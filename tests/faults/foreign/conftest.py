@@ -11,7 +11,16 @@ import pytest
 
 from faults.foreign.drivers import Driver, find_driver
 from faults.foreign.holding import Arrived, HoldingExport
+from faults.foreign.judging import judge, survive
+from faults.foreign.session import Life, Session
 from faults.foreign.upstream import Upstream
+from faults.foreign.weather import Weather
+from faults.foreign.world import World
+from faults.oracle import Violation
+from faults.tape import Draw, ReplayTape
+from faults.workload import Workload
+
+ALL = Life()
 
 
 @pytest.fixture
@@ -43,6 +52,34 @@ def relay() -> Callable[[str], Driver]:
         return Driver("relay", command, size=64 << 10, block_size=16 << 10)
 
     return make
+
+
+@pytest.fixture
+def losses(place: Path) -> Callable[..., str]:
+    """``losses(driver, end, workload, *draws, life=...)``: the kind of what was lost in one session, and the words."""
+
+    def live(driver: Driver, end: str, workload: Workload, *draws: Draw, life: Life = ALL) -> str:
+        world = World(driver, ReplayTape(draws), place)
+        try:
+            asyncio.run(_live(world, end, workload, life))
+        except Violation as violation:
+            return f"{world.outcome.kind}: {violation}"
+        return ""
+
+    return live
+
+
+async def _live(world: World, end: str, workload: Workload, life: Life) -> None:
+    session = Session(world)
+    try:
+        await session.open()
+        await session.use(workload, Weather(world.tape, world.driver.rules.regions), life)
+        if end == "close":
+            await session.close()
+    finally:
+        session.kill()
+    survive(world, end)
+    await judge(world, end)
 
 
 class Ends(NamedTuple):

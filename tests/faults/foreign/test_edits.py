@@ -52,5 +52,5 @@ def test_with_a_request_goes_what_was_counted_up_to_it() -> None:
     draws = [Draw("requests", 4, 1), Draw("kind", 7, 1), Draw("kind", 7, 2), Draw("end", 3, 1), Draw("life", 3, 2)]
     edits = [[(draw.label, draw.value) for draw in edit] for edit in fewer_requests(draws)]
     assert len(edits) == 6
-    assert [edit[-1][1] for edit in edits] == [2, 1, 0] * 2
+    assert [edit[-1][1] for edit in edits] == [2, 0, 1] * 2
     assert edits[0][:2] == [("requests", 0), ("kind", 2)]
