@@ -3,9 +3,10 @@
 Each pair runs on a new disk, on one in use (what comes once in a session is over), and on blocks that are
 mapped. Each time with every crash; then with one fault; then with the first cancelled, then the second.
 
-On one block, and where nothing but a crash threatens, requests, ends of I/Os and cancels come at any
-moment. With a fault or a cancel on two blocks I/Os end only when every task waits: all moments of those
-would be some hundred times as many runs. Each row says which of the two it was, and whether it was cut.
+Where nothing but a crash threatens, and on one block of a disk in use, requests, ends of I/Os and cancels
+come at any moment. With a fault or a cancel on two blocks, or amid what comes once in a session, I/Os end
+only when every task waits: all moments of those would be ten to a hundred times as many runs. Each row
+says which of the two it was, and whether it was cut.
 """
 
 from collections.abc import Callable, Iterator
@@ -44,11 +45,11 @@ class Job(NamedTuple):
 
 
 def jobs() -> Iterator[Job]:
-    """All of them, the cheap ones first."""
+    """All of them."""
     same = [f"{one} | {other}" for one, other in combinations_with_replacement(ON_ONE_BLOCK, 2)]
     apart = [f"{one} | {other}+1" for one, other in combinations_with_replacement(ON_ONE_BLOCK[:-1], 2)]
-    for orders, pairs_ in (("moments", same), ("ends", [*apart, *FURTHER])):
-        for start in STARTS:
+    for start in STARTS:
+        for pairs_, orders in ((same, "moments" if start else "ends"), ([*apart, *FURTHER], "ends")):
             for pair in pairs_:
                 one, other = pair.split(" | ")
                 yield Job(f"{start}{pair}", "moments")

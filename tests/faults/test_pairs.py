@@ -27,7 +27,7 @@ def test_every_pair_is_there_on_one_block_and_on_two_in_every_danger() -> None:
                         break
                 else:
                     pytest.fail(f"{one} and {other}{place} are missing")
-    for start in STARTS:
+    for start in STARTS[1:]:
         for program, faults in (("w0 | f", 0), ("w0! | f", 0), ("w0 | f!", 0), ("w0 | f", 1)):
             assert Job(f"{start}{program}", "moments", faults) in found
 
