@@ -94,7 +94,8 @@ class Interleaving:
         if self.faults:
             said.append(f"every fault at every I/O, {self.faults} in a run")
         if self.crashes.kinds:
-            said.append(f"{' and '.join(self.crashes.kinds)} before every I/O and at the end, with every image")
+            kinds = " and ".join(kind.replace("power", "power loss") for kind in self.crashes.kinds)
+            said.append(f"{kinds} before every I/O and at the end, with every image")
         return "; ".join(said)
 
     def as_json(self) -> dict[str, Any]:

@@ -105,12 +105,12 @@ def cases(target: Target, operations: tuple[str, ...], *, pairs: bool = False) -
     fine = Case(operations)
     outcome = run_case(target, fine)
     yield fine, outcome
-    for number, fault in _single(outcome.trace):
+    for number, fault in _single(outcome.trace, len(operations)):
         case = Case(operations, ((number, fault),))
         outcome = run_case(target, case)
         yield case, outcome
         if pairs and fault in FIRST_OF_A_PAIR and not outcome.failure:
-            for second in _single(outcome.trace):
+            for second in _single(outcome.trace, len(operations)):
                 if second[0] > number:
                     both = Case(operations, (*case.faults, second))
                     yield both, run_case(target, both)
@@ -144,15 +144,16 @@ def _draws(crash: tuple[int, str] | None) -> list[Draw]:
     return draws
 
 
-def _single(trace: Trace) -> Iterator[tuple[int, str]]:
-    """Every I/O of a run with each of its faults."""
+def _single(trace: Trace, operations: int) -> Iterator[tuple[int, str]]:
+    """Every I/O of a run of so many operations, with each of its faults."""
     issued = {event.subject: event.by for event in trace.events if event.what == "issue"}
-    requests = [at for at, event in enumerate(trace.events) if event.what == "submit"]
+    begun = [at for at, event in enumerate(trace.events) if event.what == "submit"]
+    since = 0 if operations == 1 else begun[-1] if len(begun) == operations else len(trace.events)
     ended = [(at, event.subject) for at, event in enumerate(trace.events) if event.what == "end"]
     for number, (at, io) in enumerate(ended, 1):
         assert isinstance(io, IO)
         yield from ((number, fault) for fault in BY_KIND[io.kind])
-        if len(requests) == 1 or at > requests[-1]:
+        if at >= since:
             yield from ((number, fault) for fault in CRASHES)
         if issued[io]:  # nobody can be cancelled before there is a request
             yield from ((number, fault) for fault in CANCELS)

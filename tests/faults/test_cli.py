@@ -108,7 +108,7 @@ def test_an_exploration_says_of_what_it_was_exhausted(capsys: Capture) -> None:
     verdict, scope = capsys.readouterr().out.splitlines()
     assert verdict.startswith("exhausted: ")
     assert scope.endswith(
-        "every fault at every I/O, 1 in a run; power and kill before every I/O and at the end, with every image"
+        "every fault at every I/O, 1 in a run; power loss and kill before every I/O and at the end, with every image"
     )
 
 

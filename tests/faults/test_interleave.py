@@ -47,7 +47,7 @@ def test_all_orders_of_a_right_disk_are_exhausted(broken: ModuleType) -> None:
     found = interleave(find(BROKEN), "w0 f | w0", faults=1)
     assert (found.verdict, found.failed) == ("exhausted", None)
     assert found.crashes.images > len(found.crashes.spaces) > 10
-    assert "every fault at every I/O, 1 in a run; power and kill before every I/O and at the end" in str(found)
+    assert "every fault at every I/O, 1 in a run; power loss and kill before every I/O and at the end" in str(found)
 
 
 def test_the_race_of_two_writers_is_found_and_replays(broken: ModuleType) -> None:

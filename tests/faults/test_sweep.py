@@ -118,6 +118,11 @@ def test_pairs_put_a_second_fault_behind_every_error(broken: ModuleType) -> None
     assert Case(("w0", "w1"), ((1, "EIO"), (2, "ENOSPC"))) in double
 
 
+def test_pairs_of_a_disk_that_cannot_even_be_opened_are_cases_too() -> None:
+    double = {case.faults for case, _ in cases(VDI(shapes=False), ("f",), pairs=True) if len(case.faults) == 2}
+    assert all(first[0] > 1 for first, _ in double)  # the first I/O reads the header: after it there is none
+
+
 def test_no_single_fault_in_a_single_request_breaks_the_driver() -> None:
     failed = [
         f"{case}: {outcome.failure}"
