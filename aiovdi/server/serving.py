@@ -46,6 +46,9 @@ class Service:
         export: the disk.
         terms: what the handshake has agreed on.
         replies: how replies are spelled on this connection.
+
+    Attributes:
+        ways: for each command what serves it. The reply to what it raises is `refusal`.
     """
 
     def __init__(self, export: Export, terms: Negotiated, replies: SimpleReplies | ChunkReplies) -> None:
@@ -53,7 +56,7 @@ class Service:
         self._contexts = tuple(terms.contexts)
         self._replies = replies
         self._chunks = replies if isinstance(replies, ChunkReplies) else None
-        self._ways: dict[int, Callable[[Request], Awaitable[Reply]]] = {
+        self.ways: dict[int, Callable[[Request], Awaitable[Reply]]] = {
             Command.READ: self._read if self._chunks is None else self._read_in_chunks,
             Command.WRITE: self._write,
             Command.FLUSH: self._flush,
@@ -62,13 +65,6 @@ class Service:
             Command.WRITE_ZEROES: self._write_zeroes,
             Command.BLOCK_STATUS: self._block_status,
         }
-
-    async def answer(self, request: Request) -> tuple[Reply, Exception | None]:
-        """Serve ``request``, which the protocol allows. Returns the reply, and the error that it tells, if any."""
-        try:
-            return await self._ways[request.command](request), None
-        except Exception as error:
-            return [self.refusal(request, error)], error
 
     def refusal(self, request: Request, error: Exception) -> bytes:
         """The reply that tells ``error``."""

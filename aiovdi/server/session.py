@@ -28,7 +28,8 @@ from aiovdi.server.turn import Turn
 
 __all__ = ["Link", "Session"]
 
-_PAYLOADS = frozenset({Command.READ, Command.WRITE})
+_READ = int(Command.READ)
+_WRITE = int(Command.WRITE)
 
 
 class Link(Protocol):
@@ -144,9 +145,15 @@ class Session:
 
     def _work_off(self, turn: Turn) -> None:
         backlog = self._backlog
-        index = turn.reads(backlog, 0)
-        while index < len(backlog) and not turn.is_over and self._take(backlog[index]):
-            index = turn.reads(backlog, index + 1)
+        index = 0
+        while index < len(backlog) and not turn.is_over:
+            request = backlog[index]
+            if request.command == _READ and (ahead := turn.reads(backlog, index)) > index:
+                index = ahead
+            elif self._take(request):
+                index += 1
+            else:
+                break
         del backlog[:index]
 
     def _take(self, request: Request) -> bool:
@@ -187,22 +194,24 @@ class Session:
     # Requests that need time
 
     def _begin(self, request: Request) -> bool:
-        length = request.length if request.command in _PAYLOADS else 0
+        length = request.length if request.command <= _WRITE else 0  # only these carry data
         if self._under_way >= self._commons.limits.requests_max or not self._memory.take(length):
             return False
         self._under_way += 1
         self._commons.counters.count(request.command, length)
-        task = self._loop.create_task(self._answer(request, length))
-        self._commons.under_way.add(task)
-        task.add_done_callback(self._commons.under_way.discard)
+        self._commons.under_way.add(self._loop.create_task(self._answer(request, length)))
         return True
 
     async def _answer(self, request: Request, length: int) -> None:
-        reply, error = await self._service.answer(request)
-        self._under_way -= 1
-        self._memory.answered(length)
-        if error is not None:
+        try:
+            reply = await self._service.ways[request.command](request)
+        except Exception as error:
+            reply = [self._service.refusal(request, error)]
             self._note(error)
+        finally:
+            self._under_way -= 1
+            self._commons.under_way.discard(asyncio.current_task())
+            self._memory.answered(length)
         if self._is_lost:
             self._memory.sent()
         else:

@@ -1,7 +1,7 @@
 """Small reads and writes, and flushes, of a file on io_uring; everything else as in `FileStorage`.
 
 Rule 1: what gains nothing goes to a thread: large I/O (the ring would need a copy of it), FUA and
-O_DIRECT (the library has neither RWF_DSYNC nor aligned buffers), and a write beside another one: the
+O_DIRECT (the library has neither RWF_DSYNC nor aligned buffers), and writes that come together: the
 kernel hands each buffered write to a thread of its own, which costs twice what `writers` does.
 Rule 2: no more I/Os are in the kernel than the completion queue holds, so it cannot overflow. The
 rest waits in order.
@@ -50,6 +50,8 @@ __all__ = ["UringStorage", "is_installed", "works"]
 
 _DEPTH = 128
 _COPIED_MAX = 64 * KiB
+_LONE_WRITES_MIN = 4
+"""After so many writes, each of which found no other under way, the next one is likely to be alone too."""
 _NOT_LOOKED_FOR = object()
 _AT_ONCE_MAX = 64  # I/Os that may end within their submission before the loop gets its turn
 
@@ -62,6 +64,7 @@ class UringStorage(FileStorage):
         self._library: Any = None if direct else _NOT_LOOKED_FOR
         self._ring: _Ring | None = None
         self._is_writing = False
+        self._lone_writes = 0
 
     def _find_library(self) -> Any:
         """caio's module, or None where a thread has to do.
@@ -83,8 +86,9 @@ class UringStorage(FileStorage):
         return count
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
-        is_alone = len(data) <= _COPIED_MAX and not fua and not self._is_writing
-        library = self._find_library() if is_alone else None
+        self._lone_writes = 0 if self._is_writing or self._writers.is_busy else self._lone_writes + 1
+        suits = len(data) <= _COPIED_MAX and not fua and self._lone_writes > _LONE_WRITES_MIN
+        library = self._find_library() if suits else None
         if library is None:
             return await super().pwrite_some(data, offset, fua=fua)
         self._is_writing = True

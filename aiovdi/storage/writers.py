@@ -70,6 +70,11 @@ class Writers:
         self._jobs.put(_Job(weakref.ref(future), fd, data, offset))
         return future
 
+    @property
+    def is_busy(self) -> bool:
+        """A write is under way."""
+        return self._in_flight > 0
+
     async def close(self) -> None:
         """Let what is queued end, then leave the loop and end the threads."""
         if self._in_flight:

@@ -143,19 +143,24 @@ async def test_no_more_is_in_the_kernel_than_fits_and_the_rest_waits_in_order(
     assert buffers == [b"%4d" % i for i in range(count)]
 
 
-async def test_one_write_is_on_the_ring_and_those_beside_it_are_on_threads(
+async def test_writes_that_come_alone_go_to_the_ring_and_those_that_come_together_to_threads(
     storage: UringStorage, library: Library
 ) -> None:
     storage._library = library
-    writes = [asyncio.create_task(storage.pwrite_some(memoryview(b"%4d" % i), 4 * i)) for i in range(100)]
-    _, pending = await asyncio.wait(writes, return_when=asyncio.FIRST_COMPLETED)
-    while len(pending) > 1:
-        _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-    assert pending == {writes[0]}
-    assert [operation.arguments[1] for operation in library.in_kernel] == [b"   0"]
+    for i in range(uring._LONE_WRITES_MIN):
+        await storage.pwrite_some(memoryview(b"%4d" % i), 4 * i)
+    assert library.in_kernel == []
+    alone = asyncio.create_task(storage.pwrite_some(memoryview(b"lone"), 0))
+    await turns()
+    assert [operation.arguments[1] for operation in library.in_kernel] == [b"lone"]
+    together = [asyncio.create_task(storage.pwrite_some(memoryview(b"%4d" % i), 4 * i)) for i in range(1, 100)]
+    assert await asyncio.gather(*together) == [4] * 99
+    assert not alone.done()
     library.complete(1)
-    assert await asyncio.gather(*writes) == [4] * 100
-    assert os.pread(storage.fileno(), 400, 0) == b"".join(b"%4d" % i for i in range(100))
+    assert await alone == 4
+    await storage.pwrite_some(memoryview(b"then"), 400)
+    assert library.in_kernel == []
+    assert os.pread(storage.fileno(), 404, 0) == b"lone" + b"".join(b"%4d" % i for i in range(1, 100)) + b"then"
 
 
 async def test_a_cancelled_request_waits_for_the_kernel(storage: UringStorage, library: Library) -> None:
@@ -249,7 +254,8 @@ async def test_the_ring_is_made_when_it_is_needed_and_only_for_what_it_does_best
     await storage.pwrite_some(memoryview(bytes(MiB)), 0)
     await storage.pwrite_some(memoryview(b"fua"), 0, fua=True)
     assert storage._ring is None
-    await storage.pwrite_some(memoryview(b"small"), 0)
+    for _ in range(uring._LONE_WRITES_MIN + 1):
+        await storage.pwrite_some(memoryview(b"small"), 0)
     assert storage._ring is not None
 
 
