@@ -34,7 +34,7 @@ from faults.target import Disk
 from faults.workload import Request
 from faults.world import World
 
-__all__ = ["ORDERS", "GuidedSession"]
+__all__ = ["ORDERS", "GuidedLoop", "GuidedSession"]
 
 ORDERS = {
     "ends": "every order in which I/Os end and requests come while all tasks wait",
@@ -96,7 +96,8 @@ class GuidedLoop(SimLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        if getattr(callback, "__self__", None) in self._at_once:
+        task = getattr(callback, "__self__", None)
+        if isinstance(task, SimTask) and task in self._at_once:
             handle = asyncio.Handle(callback, args, self, context)
             self._callbacks.append(handle)
             return handle

@@ -1,5 +1,6 @@
 """What a search is offered: all that asyncio could do, nothing that belongs to the users, and the same run again."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -8,7 +9,7 @@ import pytest
 
 from faults.commute import Footprint
 from faults.explore import explore
-from faults.guided import GuidedSession
+from faults.guided import GuidedLoop, GuidedSession
 from faults.interleave import parse_program
 from faults.path import Path, PathTape
 from faults.plan import NoFaults
@@ -89,3 +90,14 @@ def test_what_happened_is_known_by_its_footprint(attempt: Callable[..., Outcome]
     assert all(print_.orders == (print_.io is not None and print_.io.kind == "flush") for print_ in seen)
     assert any(print_.tells for print_ in seen)
     assert {print_.wakes for print_ in seen if print_.kind == "end"} == {True}
+
+
+def test_a_plain_callback_of_anything_runs_as_it_does_in_every_loop() -> None:
+    loop, seen = GuidedLoop(ReplayTape([])), list[int]()
+
+    async def use() -> None:
+        loop.call_soon(seen.append, 1)
+        await asyncio.sleep(0)
+
+    loop.run_until_complete(use())
+    assert seen == [1]
