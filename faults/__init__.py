@@ -17,7 +17,7 @@
     folder, directory           the same for names of files; which of them a power loss may leave
     loop, schedules, fences     deterministic asyncio; who goes next; what is not simulated fails loudly
     device, crash, presets      what is durable; what a power loss may leave; kinds of disks
-    tearing                     units that were being written then, on a disk that is worse than the rules
+    overlays, tearing           writes in flight on a unit; units that are torn, on a disk that is worse than the rules
     trace, writelog             what happened; what was written, in the format of dm-log-writes
     tape                        every choice of a run
 

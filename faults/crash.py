@@ -14,22 +14,20 @@ A device that is worse leaves more: a unit that was being written may be torn; s
 flight each unit may have got there or not, whole: memory tears none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import product
 from math import prod
 from typing import TypeVar
 
 from faults.device import Device, Operation, UnitIndex
+from faults.overlays import Overlay, overlaid
 from faults.tape import Tape
-from faults.tearing import Overlay, tears
+from faults.tearing import tears
 
 __all__ = ["CrashSpace", "CrashUnion", "kill_space", "power_loss_space"]
 
 T = TypeVar("T")
-
-_OVERLAYS_MAX = 3
-"""Writes in flight on one unit whose orders are all looked at; of more, each alone."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +126,7 @@ def _in_sequence(device: Device) -> Iterator[CrashSpace]:
         for number, version in enumerate(all_of)
     ]
     changes += [(ended, -1, number) for number, (_, ended) in enumerate(device.lengths)]
-    in_flight = {
-        unit: _all_contents(
-            device, [device.volatile.get(unit, device.blank)], [(start, piece, 0) for _, start, piece in writes]
-        )
-        for unit, writes in sorted(_touching(device).items())
-    }
+    in_flight = _landing(device, _all_contents)
     whole = device.holds(dict(device.volatile), device.length)
     yield CrashSpace(whole, in_flight, _distinct([device.length, *_lengths_in_flight(device)]))
     for _, unit, number in sorted(changes, reverse=True):
@@ -143,8 +136,8 @@ def _in_sequence(device: Device) -> Iterator[CrashSpace]:
             torn = {}
         else:
             before_it = device.versions[unit][number - 1].content if number else device.durable.get(unit, device.blank)
-            contents = [before_it, *tears(device, [before_it, device.versions[unit][number].content], [])]
-            torn = {unit: _distinct(contents)} if len(contents) > 1 else {}
+            contents = _distinct([before_it, *tears(device, [before_it, device.versions[unit][number].content], [])])
+            torn = {unit: contents} if len(contents) > 1 else {}  # the change that comes next
             whole = whole.holds({**whole.durable, unit: before_it}, whole.durable_length)
         yield CrashSpace(whole, torn, [whole.durable_length])
 
@@ -173,13 +166,23 @@ def _safely_appended(space: CrashSpace, end: int) -> CrashSpace:
 def kill_space(device: Device) -> CrashSpace:
     """What ``kill -9`` of the process may leave now: the page cache lives on, and is taken as durable here."""
     survivor = device.holds(dict(device.volatile), device.length)
-    units = {
-        unit: _overlaid(
-            device, [(0, survivor.durable.get(unit, device.blank))], [(start, piece, 0) for _, start, piece in pieces]
+    return CrashSpace(survivor, _landing(device, overlaid), _distinct([device.length, *_lengths_in_flight(device)]))
+
+
+def _landing(
+    device: Device, contents_of: Callable[[Device, list[bytes], list[Overlay]], list[bytes]]
+) -> dict[UnitIndex, list[bytes]]:
+    """What readers see of each unit to which a write is in flight, and what that may make of it."""
+    return {
+        unit: _distinct(
+            contents_of(
+                device,
+                [device.volatile.get(unit, device.blank)],
+                [Overlay(start, piece, 0) for _, start, piece in writes],
+            )
         )
-        for unit, pieces in sorted(_touching(device).items())
+        for unit, writes in sorted(_touching(device).items())
     }
-    return CrashSpace(survivor, units, _distinct([device.length, *_lengths_in_flight(device)]))
 
 
 def _touching(device: Device) -> dict[UnitIndex, list[tuple[Operation, int, bytes]]]:
@@ -201,30 +204,14 @@ def _power_contents(device: Device, unit: UnitIndex, writes: list[tuple[Operatio
     for operation, start, piece in writes:
         # What had ended before the write was issued cannot be missing below it.
         floor = sum(version.ended < operation.issued for version in versions)
-        overlays.append((start, piece, floor))
+        overlays.append(Overlay(start, piece, floor))
     return _all_contents(device, bases, overlays)
 
 
 def _all_contents(device: Device, bases: list[bytes], overlays: list[Overlay]) -> list[bytes]:
     """Those of ``bases`` (the oldest first) with ``overlays``, the newest first; then what may be torn."""
-    whole = _overlaid(device, list(enumerate(bases))[::-1], overlays)
-    return whole if device.torn == "whole" else _distinct([*whole, *tears(device, bases, overlays)])
-
-
-def _overlaid(device: Device, bases: list[tuple[int, bytes]], overlays: list[Overlay]) -> list[bytes]:
-    """Each base alone, then with the overlays that may lie on it, in any order."""
-    contents = [content for _, content in bases]
-    most = len(overlays) if len(overlays) <= _OVERLAYS_MAX else 1
-    for count in range(1, most + 1):
-        for chosen in permutations(overlays, count):
-            floor = max(overlay[2] for overlay in chosen)
-            for number, content in bases:
-                if number >= floor:
-                    merged = content
-                    for start, piece, _ in chosen:
-                        merged = device.merge(merged, start, piece)
-                    contents.append(merged)
-    return _distinct(contents)
+    whole = overlaid(device, bases, overlays)
+    return _distinct(whole if device.torn == "whole" else [*whole, *tears(device, bases, overlays)])
 
 
 def _lengths_in_flight(device: Device) -> list[int]:

@@ -10,21 +10,15 @@ write in flight over what it may lie on. Nothing else is torn.
 Rule 2: the border lies at a multiple of ``grain`` bytes. One content stands for all garbage.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import permutations
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
 
 from faults.device import Device
+from faults.overlays import Overlay, merged, stacks
 
-__all__ = ["GARBAGE", "Overlay", "tears", "torn"]
+__all__ = ["GARBAGE", "tears", "torn"]
 
 GARBAGE = b"\xb5"
 """Each byte of a unit that is lost: no text, no block that a small image has, nor an entry that means none."""
-
-Overlay: TypeAlias = tuple[int, bytes, int]
-"""A write in flight in one unit: its first byte, its bytes, and the number of the oldest content that it may lie on."""
-
-_DEPTH_MAX = 3
 
 
 def torn(device: Device, old: bytes, new: bytes) -> Iterator[bytes]:
@@ -44,32 +38,19 @@ def torn(device: Device, old: bytes, new: bytes) -> Iterator[bytes]:
         raise ValueError(f"torn: found {device.torn!r}, expected whole, prefix, suffix or garbage")
 
 
-def tears(device: Device, contents: list[bytes], overlays: list[Overlay]) -> Iterator[bytes]:
+def tears(device: Device, contents: Sequence[bytes], overlays: Sequence[Overlay]) -> Iterator[bytes]:
     """What may be torn of a unit that had ``contents``, the oldest first, and has ``overlays`` in flight."""
     for old, new in _strokes(device, contents, overlays):
         yield from torn(device, old, new)
 
 
-def _strokes(device: Device, contents: list[bytes], overlays: list[Overlay]) -> Iterator[tuple[bytes, bytes]]:
+def _strokes(device: Device, contents: Sequence[bytes], overlays: Sequence[Overlay]) -> Iterator[tuple[bytes, bytes]]:
     """What the disk may be writing over what."""
     newest = len(contents) - 1
-    stacks = list(_stacks(overlays))
     for number, content in enumerate(contents):
-        for stack in stacks:
-            if all(number >= floor for _, _, floor in stack):
-                whole = _merged(device, content, stack)
-                yield from ((_merged(device, content, stack[:below]), whole) for below in range(len(stack)))
+        for stack in stacks(overlays):
+            if all(number >= overlay.floor for overlay in stack):
+                whole = merged(device, content, stack)
+                yield from ((merged(device, content, stack[:below]), whole) for below in range(len(stack)))
                 if number < newest:  # the newest version comes, with what is in flight over it or without
-                    yield from ((whole, _merged(device, contents[newest], over)) for over in stacks)
-
-
-def _stacks(overlays: list[Overlay]) -> Iterator[tuple[Overlay, ...]]:
-    """The writes in flight that may lie on one another, in any order: none, or one, or several."""
-    for count in range(1 + (len(overlays) if len(overlays) <= _DEPTH_MAX else 1)):
-        yield from permutations(overlays, count)
-
-
-def _merged(device: Device, content: bytes, stack: Iterable[Overlay]) -> bytes:
-    for start, piece, _ in stack:
-        content = device.merge(content, start, piece)
-    return content
+                    yield from ((whole, merged(device, contents[newest], over)) for over in stacks(overlays))

@@ -4,6 +4,7 @@ import pytest
 
 from faults.crash import kill_space, power_loss_space
 from faults.device import Device
+from faults.overlays import Overlay
 from faults.tape import ExploringTape, ReplayTape
 from faults.tearing import GARBAGE, tears, torn
 
@@ -30,7 +31,7 @@ def test_garbage_is_neither_old_nor_new_and_where_nothing_changes_there_is_none(
 
 
 def test_a_unit_that_is_written_whole_has_no_tears() -> None:
-    assert list(tears(Device(), [OLD, NEW], [(0, b"w", 0)])) == []
+    assert list(tears(Device(), [OLD, NEW], [Overlay(0, b"w", 0)])) == []
 
 
 @pytest.mark.parametrize(("preset", "count"), [("prefix", 2 + 7), ("suffix", 2 + 7), ("garbage", 3)])

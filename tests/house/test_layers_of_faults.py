@@ -15,7 +15,7 @@ Sources = Callable[[str], list[Any]]
 
 ROWS = [
     {"tape", "fences", "image", "device", "oracle", "reader", "writelog"},
-    {"trace", "loop", "tearing", "crash", "directory", "presets", "corruption", "plan", "workload", "target"},
+    {"trace", "loop", "overlays", "tearing", "crash", "directory", "presets", "corruption", "plan", "workload", "target"},
     {"hold", "schedules", "path", "explore"},
     {"storage", "folder"},
     {"session", "vdi"},
