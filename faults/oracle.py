@@ -101,6 +101,10 @@ class Oracle:
         self._by_sector: dict[int, list[Write]] = {}
         self._reads: list[Read] = []
         self._flushes: list[Flush] = []
+        self.stops = False
+        """The disk is one that makes nothing stable any more, and says so, once a flush or an FUA write has failed."""
+        self._lost: dict[int, set[bytes]] = {}
+        """What readers may see since something was given up in this session; no flush of a disk that stops means it."""
         self._given_up: set[int] = set()
         """Sectors of which the host may show what it will never write: when it forgets them, they go back."""
 
@@ -132,6 +136,7 @@ class Oracle:
             rivals = [rival.parts[sector] for rival in write.rivals if sector in rival.parts]
             values = self._visible_before(write, sector)
             self._settled[sector] = _results(values, part, rivals)
+            self._lost.pop(sector, None)
             if write.is_doubtful:
                 self._settled[sector] |= self._stable[sector]
             else:
@@ -209,9 +214,14 @@ class Oracle:
     def begin_flush(self) -> Flush:
         """What is settled now will be stable if it succeeds; what is under way may be."""
         sectors = self._stable.keys() | self._settled.keys()
-        flush = Flush({sector: set(self._visible(sector)) for sector in sectors})
+        flush = Flush({sector: self._kept(sector) for sector in sectors})
         self._flushes.append(flush)
         return flush
+
+    def _kept(self, sector: int) -> set[bytes]:
+        """What a flush makes stable here."""
+        visible = set(self._visible(sector))
+        return (visible - self._lost.get(sector, set()) or visible) if self.stops else visible
 
     def end_flush(self, flush: Flush, *, succeeded: bool) -> None:
         """A flush that failed makes nothing stable."""
@@ -223,7 +233,9 @@ class Oracle:
         """A flush of the storage failed and pages were given up: a reader may see what is stable, too."""
         self._given_up.update(self._stable)
         for sector, values in self._stable.items():
-            self._settled[sector] = self._settled.get(sector, {_BLANK}) | values
+            settled = self._settled.get(sector, {_BLANK})
+            self._lost.setdefault(sector, set()).update(values - settled)
+            self._settled[sector] = settled | values
         for write in self._under_way:
             write.is_doubtful = True
         for sector in list(self._by_sector):
@@ -263,6 +275,7 @@ class Oracle:
         return {sector: frozenset(values) for sector, values in self._settled.items()}
 
     def _end_writes(self) -> None:
+        self._lost.clear()
         self._under_way.clear()
         self._by_sector.clear()
         self._reads.clear()
@@ -290,6 +303,7 @@ class Oracle:
         for sector in list(self._settled):
             found = content[sector * SECTOR : (sector + 1) * SECTOR]
             self._settled[sector] = {found} | self._stable[sector] if sector in self._given_up else {found}
+            self._lost.pop(sector, None)
             if stable:
                 self._stable[sector] = {found}
 

@@ -41,6 +41,9 @@ class Target(Protocol):
     drains: bool = False
     """Whether ``close`` may be called while requests are under way: they finish, and new ones are refused."""
 
+    stops_for_good: bool = False
+    """Whether a disk whose flush or FUA write has failed refuses every later flush, until it is opened again."""
+
     def blank(self) -> bytes:
         """A new, empty image."""
 

@@ -46,6 +46,7 @@ class VDI(Target):
     """
 
     drains = True
+    stops_for_good = True
 
     def __init__(
         self,

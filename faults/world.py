@@ -35,6 +35,7 @@ class World:
         self.target = target
         self.tape = tape
         self.oracle = Oracle(target.size)
+        self.oracle.stops = target.stops_for_good
         self.device = preset_device(preset, target.blank())
         self.outcome = Outcome(None, trace=Trace(tape))
         self.trace = self.outcome.trace

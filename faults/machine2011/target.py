@@ -28,6 +28,7 @@ class Machine2011(VDI):
     """
 
     drains = False
+    stops_for_good = False
 
     def __init__(self, defect: str | None = None, *, blocks: int = 12, block_size: int = 4096) -> None:
         if defect is not None and defect not in DEFECTS:

@@ -272,3 +272,30 @@ def test_a_write_over_what_was_given_up_is_saved_by_the_next_flush() -> None:
     oracle.lose_power()
     with pytest.raises(Violation):
         oracle.observe(bytes(SECTOR), "after the power loss")
+
+
+def test_a_flush_after_a_failed_one_of_a_disk_that_should_have_stopped_must_have_lost_nothing() -> None:
+    def told(*, stops: bool) -> Oracle:
+        oracle = Oracle(512)
+        oracle.stops = stops
+        oracle.end_write(oracle.begin_write(0, b"A" * 512, "A"))
+        oracle.fail_flush()
+        oracle.observe(bytes(512), "a reader")
+        oracle.end_flush(oracle.begin_flush(), succeeded=True)
+        oracle.lose_power()
+        return oracle
+
+    told(stops=False).observe(bytes(512), "after power loss")
+    with pytest.raises(Violation):
+        told(stops=True).observe(bytes(512), "after power loss")
+
+
+def test_after_a_reopen_nothing_is_asked_of_what_was_lost() -> None:
+    oracle = Oracle(512)
+    oracle.stops = True
+    oracle.end_write(oracle.begin_write(0, b"A" * 512, "A"))
+    oracle.fail_flush()
+    oracle.kill()
+    oracle.end_flush(oracle.begin_flush(), succeeded=True)
+    oracle.lose_power()
+    oracle.observe(bytes(512), "after power loss")
