@@ -23,6 +23,8 @@ ORDERS = frozenset({"next", "timer"})
 Actor = int
 Footprint = Any
 """What a step has touched; opaque here."""
+Prints = tuple[Footprint, ...]
+"""Of one step, for each way in which it may go (with which fault, say)."""
 
 
 class Redundant(BaseException):
@@ -51,14 +53,14 @@ class Choice:
     """Outcomes to be tried, in this order."""
     spent: int
     """Deviations before it."""
-    asleep: dict[Actor, Footprint]
+    asleep: dict[Actor, Prints]
     offer: Offer | None = None
     under_way: "Choice | None" = None
     """For a choice within a step (which fault, say): the choice of that step."""
     actor: Actor = 0
     """Who makes that step."""
     at: int = 0
-    tried: dict[Actor, Footprint] = field(default_factory=dict)
+    tried: dict[Actor, list[Footprint]] = field(default_factory=dict)
 
     @property
     def value(self) -> int:
@@ -95,7 +97,7 @@ class Path:
         self._depth = 0
         self._is_new = not self._choices  # past what the last run has left of the path
         self._spent = 0
-        self._asleep: dict[Actor, Footprint] = {}
+        self._asleep: dict[Actor, Prints] = {}
         self._offer: Offer | None = None
         self._under_way: Choice | None = None
         self._actor: Actor = 0
@@ -146,9 +148,11 @@ class Path:
         if choice := self._under_way:
             assert choice.offer is not None
             before = [choice.offer.actors[value] for value in choice.options[: choice.at]]
-            asleep = asleep | {actor: choice.tried[actor] for actor in before if actor in choice.tried}
-            choice.tried[self._actor] = footprint
-        self._asleep = {actor: each for actor, each in asleep.items() if self._commute(each, footprint)}
+            asleep = asleep | {actor: tuple(choice.tried[actor]) for actor in before if actor in choice.tried}
+            choice.tried.setdefault(self._actor, []).append(footprint)
+        self._asleep = {
+            actor: prints for actor, prints in asleep.items() if all(self._commute(each, footprint) for each in prints)
+        }
 
     def wake_all(self) -> None:
         """Something happened that commutes with nothing."""

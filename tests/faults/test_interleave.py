@@ -4,6 +4,7 @@ The reduction is judged against the search without it: what users were told and 
 order, and the crashes with what they left and what had been promised, must be the same sets.
 """
 
+import re
 from types import ModuleType
 
 import pytest
@@ -86,6 +87,11 @@ def test_a_crash_replays_as_a_run_that_ends_there(broken: ModuleType) -> None:
 
 def test_a_search_that_was_cut_says_so(broken: ModuleType) -> None:
     assert interleave(find(BROKEN), "w0 | w1", limit=3).verdict == "cut at 3"
+
+
+def test_a_crash_that_was_left_out_is_said(broken: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("faults.everycrash.IMAGES_MAX", 1)
+    assert re.fullmatch(r"exhausted, but for \d+ crashes of too many images", interleave(find(BROKEN), "w0").verdict)
 
 
 def test_a_story_has_no_programs() -> None:

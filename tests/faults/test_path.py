@@ -93,6 +93,26 @@ def test_a_choice_within_a_step_keeps_who_sleeps() -> None:
     assert len(seen) == len(set(seen)) == exploration.runs == 4
 
 
+def test_who_may_go_in_two_ways_sleeps_only_while_both_commute() -> None:
+    # "a" meets "b" when it fails, and only then.
+    def both(tape: Tape) -> Seen:
+        assert isinstance(tape, PathTape)
+        path, left, story = tape.path, ["a", "b"], []
+        while left:
+            if path.is_new:
+                path.offer(Offer([ord(each) for each in left], range(len(left))))
+            chosen = left.pop(tape.draw("next", len(left)))
+            how = tape.draw("fail", 3) if chosen == "a" else 0
+            story.append((how, chosen))
+            if path.is_new:
+                path.settle((ord(chosen), "b" if how == 1 else chosen))
+        return Seen(tuple(story))
+
+    seen = []
+    explore(both, path=Path(commute=apart), after_run=lambda one: seen.append(one.story))
+    assert {((1, "a"), (0, "b")), ((0, "b"), (1, "a"))} <= set(seen)
+
+
 def test_only_some_outcomes_of_a_label_are_tried() -> None:
     seen: list[tuple[int, ...]] = []
     explore(
