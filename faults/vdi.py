@@ -150,7 +150,7 @@ class VDI(Target):
         wide = VDI(self.disk, name=self.name, blocks=400, block_size=512, window=self._window)
         full = VDI(self.disk, name=self.name, window=self._window, grows=False)
         used = VDI(self.disk, name=self.name, window=self._window, past=True)
-        tiny = VDI(self.disk, name=self.name, blocks=3, block_size=2048, window=self._window)
+        tiny = VDI(self.disk, name=self.name, blocks=1, block_size=2048, window=self._window)
         through = VDI(self.disk, name=self.name, window=self._window, writes_through=True)
         stale = VDI(self.disk, name=self.name, window=self._window, extends_with_zeros=False)
         return [self, self, self, wide, full, used, tiny, through, stale]

@@ -34,4 +34,4 @@ def test_a_function_is_a_story() -> None:
 def test_the_profile_reaches_the_run(broken: ModuleType) -> None:
     subject = find("broken:Target", Profile(clients=1, requests=1))
     submitted = [event for event in subject.run(ExploringTape(3)).trace.events if event.what == "submit"]
-    assert len({str(event.subject)[0] for event in submitted}) == 1
+    assert {str(event.subject)[0] for event in submitted} <= {"A", "Z"}  # Z is what follows when all is calm
