@@ -15,6 +15,7 @@ Rule 3: a payload longer than that is skipped and answered up to 32 MiB, which t
 call an attack; what is longer ends the connection.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -79,12 +80,20 @@ End: TypeAlias = Disconnect | BadPeer
 class RequestParser:
     """The requests of one connection.
 
+    Args:
+        terms: what was agreed on.
+        allocate: where the memory of a payload that is too long for the buffer comes from, by its length in
+            bytes; None: there is none now.
+
     Attributes:
         ended: why nothing more comes; None while the connection goes on.
+        is_held: there was no memory for a payload. Read nothing more, and call ``received(0)`` once there is.
     """
 
-    def __init__(self, terms: Negotiated) -> None:
+    def __init__(self, terms: Negotiated, *, allocate: Callable[[int], bytearray | None] = bytearray) -> None:
         self.ended: End | None = None
+        self.is_held = False
+        self._allocate = allocate
         self._rules = Rules(terms)
         self._is_extended = terms.extended
         self._layout = EXTENDED_REQUEST if terms.extended else REQUEST
@@ -98,7 +107,7 @@ class RequestParser:
         self._missing = memoryview(b"")
 
     def buffer(self) -> memoryview:
-        """Where the next bytes of the connection belong. Never empty."""
+        """Where the next bytes of the connection belong. Never empty, unless the parser is held."""
         if self._waiting is not None:
             return self._missing
         if self._start and BUFFER_BYTES - self._end < _ROOM_MIN:
@@ -140,6 +149,7 @@ class RequestParser:
         """Take every whole request off the buffer; where a refused one goes on past its end, skip that too."""
         memory, end, header_bytes, unpack = self._memory, self._end, self._layout.size, self._layout.unpack_from
         objection = self._rules.objection
+        self.is_held = False
         start = self._start + self._to_skip
         while end - start >= header_bytes:
             magic, flags, command, cookie, offset, length = unpack(memory, start)
@@ -160,22 +170,26 @@ class RequestParser:
                 elif length <= _IN_PLACE_MAX:
                     break
                 else:
-                    request = Request(command, flags, cookie, offset, length, bytearray(length), 0)
-                    self._wait_for(request, self._view[body:end])
-                    start = end
+                    request = Request(command, flags, cookie, offset, length, None, 0)
+                    start = end if self._wait_for(request, body) else start
                     break
             # As Request(...), which takes twice as long: its __new__ is a Python function.
             requests.append(_new(Request, (command, flags, cookie, offset, length, payload, error)))
             start = after
         self._start, self._to_skip = min(start, end), max(start - end, 0)
 
-    def _wait_for(self, request: Request, here: memoryview) -> None:
-        """Read the payload into memory of its own; the bytes ``here`` are its beginning."""
-        assert request.payload is not None
-        self._missing = memoryview(request.payload)
+    def _wait_for(self, request: Request, start: int) -> bool:
+        """Read the payload, which begins at ``start``, into memory of its own; False: there is none now."""
+        payload = self._allocate(request.length)
+        self.is_held = payload is None
+        if payload is None:
+            return False
+        here = self._view[start : self._end]
+        self._missing = memoryview(payload)
         self._missing[: len(here)] = here
         self._missing = self._missing[len(here) :]
-        self._waiting = request
+        self._waiting = request._replace(payload=payload)
+        return True
 
     def _fill(self, count: int) -> list[Request]:
         self._missing = self._missing[count:]

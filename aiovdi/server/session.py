@@ -61,12 +61,13 @@ class Session:
         self._link = link
         self._commons = commons
         self._loop = asyncio.get_running_loop()
-        self._parser = RequestParser(terms)
+        self._parser = RequestParser(terms, allocate=self._memory_for)
         self._replies = replies
         self._service = Service(export, terms, replies)
         self._turn = Turn(export, replies, commons.arena, commons.counters)
         self._backlog: list[Request] = []
         self._under_way = 0
+        self._payload: bytearray | None = None  # of a write that is not all there yet, or has not begun
         self._ready: Reply = []
         self._is_scheduled = False
         self._is_ending = False
@@ -82,7 +83,7 @@ class Session:
     def received(self, count: int) -> None:
         """``count`` bytes were put there."""
         requests = self._parser.received(count)
-        if requests or self._parser.ended is not None:
+        if requests or self._parser.ended is not None or self._parser.is_held:
             self._backlog += requests
             self._serve()
 
@@ -107,6 +108,8 @@ class Session:
         self._backlog.clear()
         self._ready.clear()
         self._memory.leave()
+        if self._payload is not None:
+            self._memory.answered(len(self._payload))
         if not self._under_way:
             self._memory.sent()
 
@@ -135,6 +138,8 @@ class Session:
         if self._ready:
             ready, self._ready = self._ready, []
             self._send(ready)
+        if self._parser.is_held and not self._backlog:
+            self._backlog += self._parser.received(0)
         turn = self._turn
         turn.begin()
         if self._backlog and not self._link.is_full:
@@ -181,7 +186,7 @@ class Session:
             if not self._under_way and not self._ready and not self._link.is_full:
                 self._link.close()
         else:
-            self._link.read_on(not self._link.is_full)
+            self._link.read_on(not self._link.is_full and not self._parser.is_held)
 
     def _send(self, pieces: Reply) -> bool:
         """Send; False: some of it is still here."""
@@ -194,13 +199,24 @@ class Session:
     # Requests that need time
 
     def _begin(self, request: Request) -> bool:
+        if self._under_way >= self._commons.limits.requests_max:
+            return False
         length = request.length if request.command <= _WRITE else 0  # only these carry data
-        if self._under_way >= self._commons.limits.requests_max or not self._memory.take(length):
+        if request.payload is not None and request.payload is self._payload:
+            self._payload = None  # its memory was taken before it came
+        elif not self._memory.take(length):
             return False
         self._under_way += 1
         self._commons.counters.count(request.command, length)
         self._commons.under_way.add(self._loop.create_task(self._answer(request, length)))
         return True
+
+    def _memory_for(self, length: int) -> bytearray | None:
+        """For a payload that the client is about to send."""
+        if not self._memory.take(length):
+            return None
+        self._payload = bytearray(length)
+        return self._payload
 
     async def _answer(self, request: Request, length: int) -> None:
         try:

@@ -140,3 +140,27 @@ def test_there_is_always_room_and_what_moves_there_stays_whole() -> None:
     assert payloads == sent
     assert parser.is_between_requests
     assert len(parser.buffer()) >= BUFFER_BYTES // 2
+
+
+def test_without_memory_for_a_payload_it_is_held_and_goes_on_when_there_is() -> None:
+    asked: list[int] = []
+    free: list[bytearray] = []
+
+    def allocate(length: int) -> bytearray | None:
+        asked.append(length)
+        return free.pop() if free else None
+
+    export = ExportInfo(name="", size=1 << 40, flags=0x16D)
+    parser = RequestParser(Negotiated(export=export, flags=0x16D), allocate=allocate)
+    data = bytes(range(256)) * 1024
+    raw = write(b"small") + write(data, cookie=2) + write(b"behind", cookie=3)
+    first = parser.receive(raw[:1000])
+    assert [request.payload for request in first] == [b"small"]
+    assert parser.is_held
+    assert parser.received(0) == []
+    assert asked == [len(data)] * 2
+    free.append(bytearray(len(data)))
+    assert parser.received(0) == []
+    assert not parser.is_held
+    rest = parser.receive(raw[1000:])
+    assert [(request.cookie, request.payload) for request in rest] == [(2, data), (3, b"behind")]

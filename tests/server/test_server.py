@@ -120,6 +120,31 @@ async def test_who_holds_memory_and_does_nothing_is_dropped_once_others_wait_for
         assert it.server.counters.refused == 1
 
 
+async def test_payloads_that_never_come_take_no_more_memory_than_the_pool_has(
+    serving: Any, export: Any, eventually: Any
+) -> None:
+    #  pool of 8 MiB
+    #  t   twenty clients                              another one
+    #  0   each announces 4 MiB and sends nothing
+    #  1   two have memory, the others wait
+    #  2                                               writes 3 MiB: waits
+    #  3   those with memory are dropped, and so on    is answered
+    limits = Limits(pool_bytes=8 * MiB, stall_seconds=0.05)
+    async with serving(export, limits=limits) as it:
+        pool = it.server._commons.pool
+        stalled = [await it.client() for _ in range(20)]
+        for client in stalled:
+            client.writer.write(b"\x25\x60\x95\x13\0\0\0\1" + bytes(16) + (4 * MiB).to_bytes(4, "big"))
+        await eventually(lambda: pool.is_short)
+        assert pool.lent <= 8 * MiB
+        modest, other = await it.client(), await it.client()
+        assert (await modest.whole(modest.WRITE, 0, data=b"small")).error == 0
+        assert (await other.whole(other.WRITE, 0, data=b"x" * (3 * MiB))).error == 0
+        assert export.content[: 3 * MiB] == b"x" * (3 * MiB)
+        await eventually(lambda: not pool.is_short)
+        assert pool.lent <= 8 * MiB
+
+
 async def test_five_hundred_connections_of_which_a_hundred_stall_are_served_in_bounded_memory(
     serving: Any, export: Any, eventually: Any
 ) -> None:
