@@ -7,6 +7,7 @@ import asyncio
 import errno
 import struct
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
