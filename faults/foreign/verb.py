@@ -6,13 +6,14 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from faults.artifact import load_artifact
+from faults.artifact import load_artifact, verdict
 from faults.budget import Budget
 from faults.foreign.drivers import DRIVERS, SIZE, Driver, find_driver
 from faults.foreign.finding import shorten
 from faults.foreign.formats import FORMATS
 from faults.foreign.run import run
 from faults.foreign.search import Search
+from faults.foreign.subject import PREFIX
 from faults.foreign.summary import Group, Summary
 from faults.pool import cores
 from faults.subject import Subject
@@ -20,7 +21,7 @@ from faults.tape import ReplayTape
 
 __all__ = ["add_arguments", "foreign"]
 
-SECONDS = 60.0
+SECONDS = 100.0
 SHRINKING_SECONDS = 20.0
 INTERRUPTED = 130
 
@@ -28,7 +29,8 @@ INTERRUPTED = 130
 def add_arguments(verb: ArgumentParser) -> None:
     """The words after ``foreign``."""
     known = ", ".join(DRIVERS)
-    verb.add_argument("driver", help=f"one of {known}; or a command with {{uri}} and {{socket}}")
+    verb.add_argument("driver", help=f"one of {known}; a command with {{uri}} and {{socket}}; or an artifact")
+    verb.add_argument("--image", type=Path, help="of an artifact: run it again, and leave its image here")
     verb.add_argument("--size", type=int, default=SIZE, help=f"bytes of a command's disk (default {SIZE})")
     verb.add_argument("--room", type=int, default=0, help="bytes of its image at its largest (default: as created)")
     verb.add_argument("--create", default="", help="command with {image} and {size} that makes an empty image")
@@ -53,6 +55,8 @@ def add_arguments(verb: ArgumentParser) -> None:
 
 def foreign(options: Namespace) -> int:
     """Search, then shrink what was found. Returns the exit status."""
+    if options.image is not None:
+        return _leave_image(Path(options.driver), options.image)
     driver = _driver(options)
     driver.check_words()
     driver.blank()  # a driver that cannot be run is an error of the command, and is told at once
@@ -73,6 +77,15 @@ def foreign(options: Namespace) -> int:
     else:
         print(summary)
     return INTERRUPTED if summary.was_interrupted else int(bool(summary.groups or summary.part.unlike))
+
+
+def _leave_image(path: Path, image: Path) -> int:
+    """For programs that look at images: what the failing run has left. Returns the exit status."""
+    artifact = load_artifact(path)
+    driver = find_driver(artifact.target.removeprefix(PREFIX))
+    outcome = run(driver, ReplayTape(artifact.draws), artifact.profile, image=image)
+    print(verdict(artifact, outcome))
+    return int(outcome.failure is not None)
 
 
 def _driver(options: Namespace) -> Driver:

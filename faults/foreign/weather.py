@@ -36,8 +36,9 @@ class Weather:
         self.injected = 0
         weather = tape.draw("storm", len(_SHARES), _weighted)
         if weather == 1:
-            event = self._events[tape.draw("storm.only", len(self._events))]
-            self._stroke = event, 1 + tape.draw("storm.nth", _STROKES)
+            likely = [*self._events, *self._events[: len(regions)]]  # writes are what drivers fail to undo
+            event = likely[tape.draw("storm.only", len(likely))]
+            self._stroke = event, 1 + tape.draw("storm.nth", _STROKES, _rather_early)
         elif weather == 2:
             self._rates = {event: _RATES[tape.draw(f"storm.rate {event}", len(_RATES))] for event in self._events}
 
@@ -49,9 +50,14 @@ class Weather:
         if (event, self._seen[event]) != self._stroke and not (rate and self._tape.chance(f"fail {name}", rate)):
             return FINE
         self.injected += 1
-        number = _ERRNOS[self._tape.draw(f"fail.errno {name}", len(_ERRNOS))] if io.kind == "write" else errno.EIO
+        errnos = _ERRNOS[:1] if io.kind == "read" else _ERRNOS
+        number = errnos[self._tape.draw(f"fail.errno {name}", len(errnos))]
         effects = len(_EFFECTS) if io.kind == "write" else 1
         return Fate(number, _EFFECTS[self._tape.draw(f"fail.effect {name}", effects)])
+
+
+def _rather_early(generator: Generator, outcomes: int) -> int:
+    return int(generator.random() ** 2 * outcomes)
 
 
 def _weighted(generator: Generator, outcomes: int) -> int:

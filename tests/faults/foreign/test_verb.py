@@ -28,6 +28,15 @@ def test_a_command_that_a_user_names_is_searched_shrunk_and_replayed(
     assert "still there (the same run)" in capsys.readouterr().out
 
 
+def test_an_artifact_leaves_its_image_for_other_programs(
+    relay: Callable[[str], Driver], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(relay("liar"), tmp_path, "--runs", "2", "--shrink", "0")) == 1
+    path = next(tmp_path.glob("*.json"))
+    assert main(["foreign", str(path), "--image", str(tmp_path / "left")]) == 1
+    assert "still there (the same run)" in capsys.readouterr().out
+
+
 def test_a_sound_driver_ends_with_status_0_and_what_was_covered(
     relay: Callable[[str], Driver], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,5 +46,6 @@ def test_every_kind_of_io_can_fail_and_reads_and_flushes_have_no_effect() -> Non
                 fate = weather.fate(io(kind, region), f"{kind} {region} #{number}")
                 if fate.errno:
                     failed.add((kind, region))
-                    assert kind == "write" or (fate.errno, fate.effect) == (errno.EIO, "none")
+                    assert kind == "write" or fate.effect == "none"
+                    assert kind != "read" or fate.errno == errno.EIO
     assert len(failed) == 4
