@@ -110,6 +110,8 @@ class Session:
         self._memory.leave()
         if self._payload is not None:
             self._memory.answered(len(self._payload))
+        # Session and connection refer to each other; what is large must not wait for the garbage collector.
+        del self._payload, self._parser
         if not self._under_way:
             self._memory.sent()
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -224,3 +226,22 @@ async def test_bad_magic_ends_the_connection_and_no_other(serving: Any, export: 
         assert await client.is_dropped()
         assert it.server.counters.refused == 1
         assert (await other.whole(other.FLUSH)).error == 0
+
+
+async def test_the_memory_of_a_client_that_has_gone_does_not_wait_for_the_garbage_collector(
+    serving: Any, export: Any, eventually: Any
+) -> None:
+    async with serving(export) as it:
+        client = await it.client()
+        client.ask(client.WRITE, 0, 4 * MiB)  # and nothing of its data
+        await eventually(lambda: it.server._commons.pool.lent > 0)
+        (connection,) = it.server._connections
+        parser = weakref.ref(connection.session._parser)
+        del connection
+        gc.disable()
+        try:
+            client.writer.transport.abort()
+            await eventually(lambda: parser() is None)
+        finally:
+            gc.enable()
+        assert it.server._commons.pool.lent == 0
