@@ -15,7 +15,7 @@ from faults.tape import Draw, ReplayTape, Tape
 
 __all__ = ["CutShort", "Greedy", "Run"]
 
-SEEDS = 12
+SEEDS = 16
 """Worlds of each kind that are tried for a simpler workload before it is given up."""
 
 Run = Callable[[Tape], Outcome]
