@@ -213,8 +213,8 @@ _WEATHERS = ("calm", "stroke", "one kind", "any kind", "any kind", "any kind")
 class Storm:
     """A plan in which the tape decides: first how hard it blows on each kind of I/O, then each I/O.
 
-    It is calm, or a single I/O fails, the n-th of its kind, or those of one kind at some rate and no other, or
-    each kind at a rate of its own.
+    It is calm, or the n-th I/O of a kind fails, alone or with all that follow, or those of one kind at some
+    rate and no other, or each kind at a rate of its own.
     """
 
     def __init__(self, tape: Tape) -> None:
@@ -223,9 +223,12 @@ class Storm:
         self._rates: dict[str, float] = {}
         self._stroke = ("", 0)
         """The kind of the I/O that fails, and how many of them are left until it comes."""
+        self._stays = False
+        """All that come after it fail too."""
         weather = _WEATHERS[tape.draw("storm", len(_WEATHERS))]
         if weather == "stroke":
             self._stroke = _ALONE[tape.draw("storm.only", len(_ALONE))], 1 + tape.draw("fail.nth", _STROKES)
+            self._stays = bool(tape.draw("fail.stays", 2))
         elif weather == "one kind":
             only = _ALONE[tape.draw("storm.only", len(_ALONE))]
             self._rates = {only: (*_RATES[1:], _ALWAYS)[tape.draw("storm.rate", len(_RATES))]}
@@ -245,7 +248,7 @@ class Storm:
             left = self._stroke[1] - 1
             self._stroke = event, left
             # A draw for each, so that a recorded run stays one when others before it are left out.
-            return bool(self._tape.draw(f"fail.{event}", 2, lambda *_: int(not left)))
+            return bool(self._tape.draw(f"fail.{event}", 2, lambda *_: int(left == 0 or (left < 0 and self._stays))))
         rate = self._rates.get(event, 0.0)
         return bool(rate) and self._tape.chance(f"fail.{event}", rate)
 

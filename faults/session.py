@@ -29,7 +29,7 @@ __all__ = ["Session"]
 
 CLOSINGS = ("", "", "", "", "closes", "dies")
 """What a disk does before its power goes or its process is killed: mostly it is not closed at all."""
-CALMS: tuple[tuple[str, ...], ...] = ((), ("flush",), ("flush", "write", "flush"), ("write", "flush"))
+CALMS: tuple[tuple[str, ...], ...] = ((), ("flush",), ("flush", "write", "flush"), ("write", "flush"), (), (), (), ())
 """What is asked of a disk after everything else, when nothing fails any more."""
 SQUEEZES = 4
 """How often the disk may be made to forget what it has cached, where the tape draws the requests."""
