@@ -13,8 +13,8 @@ from faults.foreign.summary import Group
 def test_a_failure_is_in_its_file_and_replays(relay: Callable[[str], Driver], tmp_path: Path) -> None:
     told: list[Group] = []
     search = Search(relay("liar"), tmp_path, found=told.append)
-    summary = search.run(Budget(12))
-    assert (summary.part.runs, summary.part.checked, summary.part.unlike) == (12, 1, [])
+    summary = search.run(Budget(6))
+    assert (summary.part.runs, summary.part.checked, summary.part.unlike) == (6, 1, [])
     assert told == list(summary.groups.values())
     group = summary.groups["lost after nothing"]
     artifact = load_artifact(group.path)
@@ -30,6 +30,6 @@ def test_a_driver_that_keeps_its_word_leaves_no_file(relay: Callable[[str], Driv
 
 
 def test_more_processes_run_the_same_seeds(relay: Callable[[str], Driver], tmp_path: Path) -> None:
-    one = Search(relay("liar"), tmp_path / "one").run(Budget(8))
-    two = Search(relay("liar"), tmp_path / "two").run(Budget(8), processes=2)
+    one = Search(relay("liar"), tmp_path / "one").run(Budget(5))
+    two = Search(relay("liar"), tmp_path / "two").run(Budget(5), processes=2)
     assert (one.kinds, one.part.runs, one.part.steps) == (two.kinds, two.part.runs, two.part.steps)
