@@ -232,9 +232,12 @@ class Session:
             self._memory.answered(length)
         if self._is_lost:
             self._memory.sent()
-        else:
-            self._ready += reply
+            return
+        self._ready += reply
+        if self._under_way or self._is_scheduled:
             self._serve_soon()
+        else:
+            self._serve()  # no other reply can come in this turn, to go out with this one
 
     def _note(self, error: Exception) -> None:
         self._commons.counters.errors += 1
