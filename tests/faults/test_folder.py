@@ -23,6 +23,7 @@ import pytest
 
 import aiovdi
 from aiovdi.driver.creating import new_file
+from aiovdi.storage.base import write_full
 from aiovdi.units import MiB
 from faults.device import Device
 from faults.directory import Directory, DirectorySpace, File, kill_states, power_loss_states
@@ -159,6 +160,17 @@ def test_wherever_it_is_cancelled_there_is_a_whole_image_or_none() -> None:
         assert list(creation.directory.names) in ([], [NAME])
 
 
+def test_what_is_written_into_a_new_file_is_flushed_for_those_who_do_not() -> None:
+    async def write(creation: Creation) -> None:
+        async with new_file(NAME, overwrite=False, folder=creation.folder) as storage:
+            await write_full(storage, memoryview(b"x" * 700), 0)
+
+    creation = Creation()
+    creation.loop.run_until_complete(write(creation))
+    [left] = power_loss_states(creation.directory).images()
+    assert left.names[NAME].device.stable() == b"x" * 700
+
+
 # Ways that are wrong
 
 
@@ -223,6 +235,15 @@ def test_a_name_that_is_taken_is_an_error_as_of_the_system_call(old: dict[str, F
         with pytest.raises(FileExistsError) as caught:
             creation.loop.run_until_complete(work(creation.folder))
         assert caught.value.errno == errno.EEXIST
+
+
+@pytest.mark.parametrize(("effect", "there"), [("none", False), ("all", True)])
+def test_a_call_that_fails_took_effect_or_never_will(effect: str, there: bool, old: dict[str, File]) -> None:
+    creation = Creation(names=old, plan=Rules([parse_rule(f"event=link errno=EIO effect={effect}")]))
+    with pytest.raises(OSError, match="Input/output error"):
+        creation.loop.run_until_complete(creation.folder.link(NAME, "other"))
+    assert ("other" in creation.directory.names) == there
+    assert power_loss_states(creation.directory).count == 1 + there
 
 
 def test_a_call_that_is_cancelled_has_ended_when_it_returns() -> None:

@@ -49,3 +49,12 @@ def test_a_large_file_is_stale_wherever_nobody_wrote() -> None:
     disk.end(disk.issue_resize(LARGE + 5))
     disk.end_flush(disk.tick())
     assert disk.stable() == disk.read(0, LARGE + 5) == b"old" + STALE * (LARGE + 2)
+
+
+def test_what_a_lost_length_cut_off_is_old_bytes_when_the_file_grows_again() -> None:
+    disk = device("stale_extension", b"kept")
+    disk.end(disk.issue_write(4, b"lost" * 50))
+    for image in power_loss_space(disk).images():
+        image.end(image.issue_resize(300))
+        grown = image.read(0, 300)
+        assert grown in (b"kept" + STALE * 296, b"kept" + b"lost" * 50 + STALE * 96)
