@@ -14,8 +14,8 @@ import pytest
 Sources = Callable[[str], list[Any]]
 
 ROWS = [
-    {"tape", "fences", "image", "device", "oracle", "reader", "writelog"},
-    {"trace", "loop", "overlays", "tearing", "crash", "directory", "presets", "corruption", "plan", "workload", "target"},
+    {"tape", "fences", "image", "device", "overlays", "tearing", "oracle", "reader", "writelog"},
+    {"trace", "loop", "crash", "directory", "presets", "corruption", "plan", "workload", "target"},
     {"hold", "schedules", "path", "explore"},
     {"storage", "folder"},
     {"session", "vdi"},
