@@ -27,7 +27,7 @@ __all__ = ["IMAGES_MAX", "LIVES_MAX", "Crash", "EveryCrash"]
 
 Audit = Callable[[Content], object]
 
-IMAGES_MAX = 65_536
+IMAGES_MAX = 4_096
 LIVES_MAX = 10_000
 """More I/Os than a run has: the bound of the draw that says how many end before the crash."""
 

@@ -84,7 +84,7 @@ def explore(options: Namespace) -> int:
     if options.program == PAIRS:
         return _explore_pairs(options)
     found = interleave(
-        _subject(options),
+        _small_subject(options),
         options.program,
         end=options.end,
         faults=options.faults,
@@ -104,7 +104,7 @@ def explore(options: Namespace) -> int:
 
 def _explore_pairs(options: Namespace) -> int:
     summary = pairs(
-        find(DISK_OF_PAIRS) if options.target == VDI and not options.variant else _subject(options),
+        _small_subject(options),
         options.folder,
         limit=options.limit,
         budget=Budget(seconds=options.seconds),
@@ -184,6 +184,11 @@ def say(options: Namespace, text: str) -> None:
 
 def _subject(options: Namespace) -> Subject:
     return resolve(f"{BUG}{options.variant}" if options.variant else options.target)
+
+
+def _small_subject(options: Namespace) -> Subject:
+    """For an exhaustive search: of the driver itself a small disk, whose crashes have fewer images."""
+    return find(DISK_OF_PAIRS) if options.target == VDI and not options.variant else _subject(options)
 
 
 def _subject_of(artifact: Artifact, options: Namespace) -> Subject:
