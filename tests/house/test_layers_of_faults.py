@@ -17,7 +17,7 @@ ROWS = [
     {"tape", "fences", "image", "device", "overlays", "tearing", "oracle", "reader", "writelog"},
     {"trace", "loop", "crash", "directory", "presets", "corruption", "plan", "workload", "target"},
     {"hold", "schedules", "path", "explore"},
-    {"storage", "folder"},
+    {"storage", "folder", "world", "clients"},
     {"session", "vdi"},
     {"run"},
 ]
