@@ -14,8 +14,10 @@ The house, from the cellar up; each part imports only what stands above it in th
 
     units, errors, settling    bytes and their names; what can go wrong; I/O that cannot be recalled
     format/                    bytes to meaning and back: header, bmap, layout, audit. No I/O
+    nbd/                       the same for the NBD protocol, both roles
     storage/                   one port for positional I/O, and its back ends
     driver/                    the disk: read path, write path, allocation, metadata, locks
+    server/                    an NBD server for a disk, or for anything with its few methods
     jobs/                      check, convert, compare: whole images
     demo/                      a process that is killed, and a judge of what it leaves
     cli/                       the command line, with the names and exit codes of qemu-img

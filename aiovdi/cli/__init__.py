@@ -8,7 +8,7 @@
     output      human and JSON forms
     facts · plain       ``info`` without the parser of words, which takes longer than its work
     progress    ``-p``
-    create · info · check · mapping · convert · compare · transfer · demo      the verbs
+    create · info · check · mapping · convert · compare · transfer · serve · demo      the verbs
 
 There is no logic here: a verb turns flags into a call of a job, and its result into lines. What
 qemu-img can and this cannot is refused by name, never ignored.

@@ -108,6 +108,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def send(self, pieces: Reply) -> None:
         """Send what fits at once, and keep the rest."""
+        if self._transport.is_closing():  # the client is gone, and the loop has yet to say so
+            return
         if self._is_encrypted:
             pieces = [bytes(piece) for piece in pieces]
         for piece in _joined(pieces):
@@ -115,7 +117,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def read_on(self, wanted: bool) -> None:
         """Read from the client, or stop reading."""
-        if wanted != self._is_reading and not self._is_ending:
+        if wanted != self._is_reading and not self._is_ending and not self._transport.is_closing():
             self._is_reading = wanted
             if wanted:
                 self._transport.resume_reading()

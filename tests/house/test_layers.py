@@ -6,7 +6,7 @@
     demo                                  a story that is told by the driver and judged by a ledger
     aiovdi itself                         the public names
     jobs                                  check, convert, compare: whole images
-    driver
+    driver         server                 server states what it needs of a disk, and knows no driver
     storage
     nbd            format                 both are pure: bytes and their meaning, no I/O and no waiting
     errors, units, settling

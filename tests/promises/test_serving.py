@@ -5,7 +5,7 @@ import errno
 import os
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +129,12 @@ async def stall_during(work: Callable[[], Awaitable[object]]) -> float:
 
 
 def waited_for_processor() -> float:
-    """Seconds in which this thread could have run, and others did (proc(5), schedstat)."""
-    path = Path("/proc/thread-self/schedstat")
-    return int(path.read_text().split()[1]) / 1e9 if path.exists() else 0.0
+    """Seconds in which threads of this process could have run, and other processes did (proc(5), schedstat).
+
+    Of all threads: one that holds the interpreter's lock and waits for a processor holds up the loop.
+    """
+    delays = 0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError):  # a thread that has just ended
+            delays += int(path.read_text().split()[1])
+    return delays / 1e9
