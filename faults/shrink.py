@@ -21,6 +21,7 @@ from itertools import combinations
 from faults.greedy import CutShort, Greedy, Run
 from faults.run import Outcome
 from faults.simpler import (
+    CANCELLED,
     WORLD,
     Delayed,
     OneEnd,
@@ -110,6 +111,8 @@ class _Search(Greedy):
         self._drop_unbegun()
         found = self.best.draws
         self._keep_few(found)
+        if measure(self.best).cancels:
+            any(self._each_delay(few) for few in CANCELLED)
         self.descend()
         for seed in range(RESTARTS):
             if is_readable(self.best):

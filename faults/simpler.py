@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from faults.tape import Draw, ExploringTape, Pick, ReplayTape, Tape
 
 __all__ = [
+    "CANCELLED",
     "SCHEDULE",
     "WORLD",
     "Delayed",
@@ -38,6 +39,8 @@ END = ("end", "sessions", "calm")
 KIND = ("kind",)
 PLAIN = ([Draw("requests", 2, 1)], [Draw("clients", 2, 1)])
 """The simplest workloads of two requests: of one client, and of two."""
+CANCELLED = tuple([*others, Draw("cancels", 3, 1), Draw("cancel", 2, 1)] for others in ([], *PLAIN))
+"""The plainest workloads in which the first request is cancelled: it alone, or one of two."""
 GROUPS_MAX = 12
 
 

@@ -50,6 +50,12 @@ def test_where_an_error_does_it_too_no_cancel_is_left() -> None:
         assert case.operations <= 3
 
 
+def test_a_cancel_that_is_needed_is_that_of_a_plain_request_if_that_will_do() -> None:
+    for case in smallest(find("bug:3c-stale-bottom-half"), 3):
+        assert (case.operations, case.cancels, case.faults) == (1, 1, 0)
+        assert case.deviations <= 2
+
+
 def test_sessions_that_the_run_did_not_come_to_are_left_out() -> None:
     def story(sim: Sim) -> None:
         for _ in range(1 + sim.tape.draw("sessions", 9)):
