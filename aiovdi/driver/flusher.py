@@ -4,6 +4,7 @@ A change that ended is stamped with the number of flushes begun by then. It is d
 with a higher number has succeeded, for that one began after the change ended (rule 1 of the device
 model). Requests that ask for a flush while one runs share the next one.
 
+A flush says nothing if an FUA write that overlapped it failed, since that one may have used up an error.
 A failed flush is reported once and is never tried again: the kernel may have marked the lost pages
 clean, so that the next flush would succeed and prove nothing. The disk stops instead.
 """
@@ -30,6 +31,8 @@ class Flusher:
         self._begun: Stamp = 0
         self._covered: Stamp = 0
         self._running: asyncio.Task[StorageError | None] | None = None
+        self._fua: list[asyncio.Task[None]] = []
+        """FUA writes under way."""
         self.on_covered: list[Callable[[], None]] = []
         """Called after each flush that succeeded."""
 
@@ -63,6 +66,7 @@ class Flusher:
         mine = self._begun
         try:
             await flush(self._storage)
+            await self._settle_fua()
         except StorageError as error:
             self._lifecycle.fail(error)
             return error
@@ -71,17 +75,30 @@ class Flusher:
             raise
         finally:
             self._running = None
+        if self._lifecycle.failure is not None:
+            return None  # it stopped meanwhile; whoever waits for this flush is refused
         self._covered = mine
         for tell in self.on_covered:
             tell()
         return None
+
+    async def _settle_fua(self) -> None:
+        """Wait for the FUA writes that overlapped a flush: one that fails may have used up the error of an older
+        write, which the flush would have told otherwise (Linux keeps one error for both, for each open file)."""
+        if under_way := list(self._fua):
+            await asyncio.wait(under_way)
 
     async def write_fua(self, data: memoryview, offset: int) -> None:
         """Write ``data`` at ``offset`` of the storage, durable on return. Raises StorageError.
 
         It may report, and use up, the failure of an older write, so it stops the disk as a flush does.
         """
-        await to_the_end(own(self._write_fua(data, offset)))
+        task = own(self._write_fua(data, offset))
+        self._fua.append(task)
+        try:
+            await to_the_end(task)
+        finally:
+            self._fua.remove(task)
 
     async def _write_fua(self, data: memoryview, offset: int) -> None:
         try:

@@ -108,6 +108,27 @@ async def test_a_fua_write_goes_down_as_one_and_its_failure_stops_the_disk() -> 
     assert lifecycle.failure is not None
 
 
+@pytest.mark.parametrize("first", ["flush", "write"])
+async def test_a_flush_that_a_failed_fua_write_overlapped_says_nothing(first: str) -> None:
+    """flush begins ... FUA write fails, and uses up an older write's error ... flush ends well: not a success."""
+    storage, _, flusher = made()
+    storage.manual = True
+    storage.fail("write")
+    stamp = flusher.stamp()
+    flushing = asyncio.create_task(flusher.flush())
+    writing = asyncio.create_task(flusher.write_fua(memoryview(b"x"), 3))
+    await turns()
+    for io in sorted(storage.in_flight, key=lambda io: io.op != first):
+        assert not flushing.done()
+        storage.complete(io)
+        await turns()
+    with pytest.raises(StorageError):
+        await writing
+    with pytest.raises(DiskFailed):
+        await flushing
+    assert not flusher.covers(stamp)
+
+
 async def test_a_short_fua_write_is_resumed_with_fua() -> None:
     storage, _, flusher = made()
     storage.step_bytes = 512
