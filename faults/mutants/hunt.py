@@ -153,7 +153,7 @@ def _try(mutant: Mutant, seeds: list[int], trial: Trial) -> Result:
         return Result(mutant, 0, None, "endless", "did not end in time", "")
     except subprocess.CalledProcessError as error:
         return Result(mutant, 0, None, "crash", str(error.stderr).strip()[-200:], "")
-    return Result(mutant, **told, reason=reason_for(mutant))
+    return Result(mutant, **told, reason=reason_for(mutant, by_name=bool(told["kind"])))
 
 
 def _ask(job: Mapping[str, Any], timeout: float | None = None) -> Any:
