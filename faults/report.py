@@ -169,10 +169,18 @@ def _packed(lines: Sequence[str]) -> list[str]:
 def _line(group: Sequence[Step]) -> str:
     first, last = group[0], group[-1]
     label = first.label if len(group) == 1 or not first.who else f"{first.label}–{last.label}"
-    line = f"{label} {'; '.join(step.told for step in group)}"
-    if len(line) <= WIDTH_MAX:
-        return line
-    return f"{label} {'; '.join(step.told for step in group if not step.is_minor)}"
+    important = [step for step in group if not step.is_minor]
+    for steps in (group, important):
+        line = f"{label} {'; '.join(step.told for step in steps)}"
+        if len(line) <= WIDTH_MAX:
+            return line
+    # What went well in between can be thought of; what the bug hangs on must stand there.
+    words, is_cut = [], False
+    for step in group:
+        matters = step in important and (bool(step.letter) or not step.text.endswith(" ends"))
+        words += [f"{'… ' * is_cut}{step.told}"] if matters else []
+        is_cut = not matters
+    return f"{label} {'; '.join(words)}" if words else line
 
 
 def _tell(event: Event, ending: Event | None) -> str:

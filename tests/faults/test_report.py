@@ -71,6 +71,12 @@ def test_steps_of_one_client_in_a_row_are_one_line() -> None:
     assert condense(steps, 5) == ["A1–A2 asks; is told", "B1 asks"]
 
 
+def test_in_a_line_that_is_too_long_what_went_well_makes_room_for_what_the_bug_hangs_on() -> None:
+    long = [Step("A", n, f"{'long ' * 10}{n} ends", n) for n in range(2, 6)]
+    steps = [Step("A", 1, "asks", 1), *long, Step("A", 6, "goes wrong", 6, letter="2"), Step("A", 7, "is told", 7)]
+    assert condense(steps, 5) == ["A1–A7 asks; … [2] goes wrong; is told"]
+
+
 def test_what_went_well_on_nobodys_behalf_is_not_told() -> None:
     steps = [Step("", 1, "x is opened", 0, is_minor=True), Step("A", 1, "asks", 1), Step("", 2, "power is lost", 2)]
     assert condense(steps, 5) == ["A1 asks", "· power is lost"]
