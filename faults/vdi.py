@@ -132,6 +132,7 @@ class VDI(Target):
             "map pages held": [None] * (sum(disk._blockmap._holds.values()) - len(disk._metadata._unsettled)),
             "map pages held by nobody": [held for held in disk._blockmap._holds.values() if not held],
             "entries on their way": disk._metadata._pending,
+            "FUA writes under way": getattr(disk._flusher, "_fua", []),
             "requests under way": [None] * disk._lifecycle._under_way,
         }
         return [f"{what}: {len(found)}" for what, found in held.items() if found] + _astray(disk._slots)
