@@ -47,6 +47,8 @@ def audit(image: Readable) -> Found:
         raise ValueError(f"no header in an image of {len(image)} bytes")
     bmap_offset, data_offset = struct.unpack_from("<II", header, 0x154)
     disk_size, block_size, extra, blocks, allocated = struct.unpack_from("<QIIII", header, 0x170)
+    if not 0 < disk_size <= blocks * block_size:
+        raise ValueError(f"no header: {blocks} blocks of {block_size} bytes, for a disk of {disk_size}")
     entries = struct.unpack(f"<{blocks}I", image[bmap_offset : bmap_offset + 4 * blocks])
     starts: list[int | None] = [None] * blocks
     owner: dict[int, int] = {}

@@ -6,6 +6,7 @@ from aiovdi.cli.output import print_json, size_text
 from aiovdi.driver.info import Info
 from aiovdi.driver.reader import Reader
 from aiovdi.jobs.images import Format, Image, open_image
+from aiovdi.storage.nbd_uri import is_uri
 
 __all__ = ["show"]
 
@@ -27,7 +28,7 @@ def _facts(image: Image, filename: str) -> dict[str, object]:
         "virtual-size": image.size,
         "filename": filename,
         "format": "raw",
-        "actual-size": _actual_size(filename),
+        **_actual_size(filename),
         "dirty-flag": False,
     }
     if isinstance(image, Reader):
@@ -36,8 +37,9 @@ def _facts(image: Image, filename: str) -> dict[str, object]:
     return facts
 
 
-def _actual_size(filename: str) -> int:
-    return Path(filename).stat().st_blocks * 512
+def _actual_size(filename: str) -> dict[str, int]:
+    """A server does not tell what it takes; qemu-img leaves the key out then, too."""
+    return {} if is_uri(filename) else {"actual-size": Path(filename).stat().st_blocks * 512}
 
 
 def _specific(details: Info) -> dict[str, object]:
@@ -60,13 +62,12 @@ def _specific(details: Info) -> dict[str, object]:
 
 
 def _print_lines(facts: dict[str, object]) -> None:
-    size, actual = facts["virtual-size"], facts["actual-size"]
+    size, actual = facts["virtual-size"], facts.get("actual-size")
     assert isinstance(size, int)
-    assert isinstance(actual, int)
     print(f"image: {facts['filename']}")
     print(f"file format: {facts['format']}")
     print(f"virtual size: {size_text(size)} ({size} bytes)")
-    print(f"disk size: {size_text(actual)}")
+    print(f"disk size: {size_text(actual) if isinstance(actual, int) else 'unavailable'}")
     specific = facts.get("format-specific")
     if isinstance(specific, dict):
         print(f"cluster_size: {facts['cluster-size']}")

@@ -1,12 +1,15 @@
 """What ``info`` says about an image of either format."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
 
+import aiovdi
 from aiovdi.cli.facts import show
 from aiovdi.errors import BadSignature
+from aiovdi.server import Offer, Server
 from aiovdi.units import MiB
 
 
@@ -33,6 +36,17 @@ async def test_a_raw_image_is_told_without_them(raw: Path, capsys: pytest.Captur
     assert capsys.readouterr().out == (
         f"image: {raw}\nfile format: raw\nvirtual size: 4 MiB (4194304 bytes)\ndisk size: {actual} KiB\n"
     )
+
+
+async def test_what_a_server_takes_is_unknown(vdi: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        async with aiovdi.open(vdi) as disk:
+            server = Server([Offer(export=disk, read_only=True)])
+            await server.listen([listener])
+            await show(server.uris()[0], as_json=False, fmt="raw", share=False)
+            await server.close()
+    assert "disk size: unavailable" in capsys.readouterr().out
 
 
 async def test_the_lines_begin_as_qemu_img_begins_them(vdi: Path, capsys: pytest.CaptureFixture[str]) -> None:
