@@ -81,4 +81,4 @@ EXPLAINED = tuple(parse(files(__package__).joinpath("explained.txt").read_text(e
 def reason_for(mutant: Mutant, *, by_name: bool = False) -> str:
     """Why ``mutant`` may survive; empty: nobody has said, or, ``by_name``, not of this mutant in particular."""
     rows = (row for row in EXPLAINED if row.holds_for(mutant))
-    return next((row.reason for row in rows if not (by_name and row.text == "*")), "")
+    return next((row.reason for row in rows if not (by_name and row.text.endswith(("*", "…")))), "")
