@@ -10,18 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faults import verbs
+from faults.exhaustive.guided import ORDERS
+from faults.exhaustive.interleave import ENDS
 from faults.foreign import verb as foreign
-from faults.guided import ORDERS
-from faults.interleave import ENDS
 from faults.mutants import verb as mutants
-from faults.pool import cores
+from faults.search.pool import cores
 
 __all__ = ["main", "parser"]
 
 EPILOG = """targets:
   vdi            aiovdi's driver (the default)
   bug:NAME       a row of the corpus, see: python -m faults bugs --list
-  module:name    a class or object of the shape of faults.target.Target, or a story: a function of a faults.story.Sim
+  module:name    a class or object of the shape of faults.target.Target, or a story: a function of a
+                 faults.runs.story.Sim
 """
 
 
@@ -45,11 +46,11 @@ def parser() -> argparse.ArgumentParser:
     explore = _verb(commands, "explore", "every interleaving of a small program, with every crash")
     _subject(explore)
     explore.add_argument(
-        "program", help="such as 'w0 f | w1', see faults.interleave; or 'pairs': every pair of requests in every danger"
+        "program", help="such as 'w0 f | w1', see faults.exhaustive.interleave; or 'pairs': all pairs in every danger"
     )
     explore.add_argument("--end", default="any", choices=ENDS, help="crashes that are tried (default any)")
     explore.add_argument("--faults", type=int, default=0, help="I/Os that may be at fault in a run (default 0)")
-    explore.add_argument("--orders", default="moments", choices=ORDERS, help="see faults.guided (default moments)")
+    explore.add_argument("--orders", default="moments", choices=ORDERS, help="see exhaustive.guided (default moments)")
     explore.add_argument("--limit", type=int, default=100_000, help="runs of a program (default 100000)")
     explore.add_argument("--deviations", type=int, help="with --orders any: how often tasks overtake (default: any)")
     explore.add_argument("--seconds", type=float, help="with pairs: stop after so many seconds")

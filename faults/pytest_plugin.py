@@ -4,7 +4,7 @@
 
     @pytest.mark.faults(seeds=200)
     def test_what_was_acknowledged_is_there_after_a_power_loss(sim):
-        ...                       # a story, see faults.story: a plain function, sim.session runs the loop
+        ...                       # a story, see faults.runs.story: a plain function, sim.session runs the loop
 
 A failure is written to a file, shrunk, and reported in ten lines; the last names the command that shows
 it again: ``pytest NODE --faults-replay FILE``. ``--faults-seeds N`` runs more or fewer.
@@ -21,12 +21,12 @@ from pathlib import Path
 
 import pytest
 
-from faults.artifact import load_artifact, of_outcome, save_artifact
-from faults.investigate import investigate
-from faults.loop import SimLoop
-from faults.story import Sim, run_story
-from faults.subject import Subject
-from faults.tape import ExploringTape, ReplayTape
+from faults.failures.artifact import load_artifact, of_outcome, save_artifact
+from faults.failures.investigate import investigate
+from faults.runs.story import Sim, run_story
+from faults.search.subject import Subject
+from faults.simulation.loop import SimLoop
+from faults.simulation.tape import ExploringTape, ReplayTape
 
 __all__ = ["SimLoopFactory", "sim"]
 

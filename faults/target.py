@@ -7,8 +7,8 @@ Whoever derives it from ``Target`` may leave out what has a body here.
 
 from typing import Any, Protocol
 
-from faults.image import Content
-from faults.tape import Tape
+from faults.simulation.image import Content
+from faults.simulation.tape import Tape
 
 __all__ = ["Disk", "Target"]
 

@@ -19,9 +19,9 @@ from aiovdi.format.bmap import FREE, ZERO
 from aiovdi.format.header import pack
 from aiovdi.format.layout import new_header
 from aiovdi.units import Slot
-from faults.image import Content, Image, joined
-from faults.reader import audit, audit_and_read, audit_changed, audit_closed
-from faults.tape import Tape
+from faults.judges.reader import audit, audit_and_read, audit_changed, audit_closed
+from faults.simulation.image import Content, Image, joined
+from faults.simulation.tape import Tape
 from faults.target import Target
 
 __all__ = ["VDI"]

@@ -6,29 +6,29 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from faults.artifact import Artifact, load_artifact, of_outcome, save_artifact, verdict
-from faults.artifact import replay as replay_artifact
-from faults.budget import Budget
-from faults.campaign import Summary, campaign
+from faults.exhaustive.interleave import interleave
+from faults.exhaustive.pairs import pairs
+from faults.exhaustive.sweeping import SweepSummary
+from faults.exhaustive.sweeping import sweep as sweep_all
+from faults.failures.artifact import Artifact, load_artifact, of_outcome, save_artifact, verdict
+from faults.failures.artifact import replay as replay_artifact
+from faults.failures.html import page
+from faults.failures.investigate import Finding, investigate
+from faults.failures.report import timeline
 from faults.foreign.verb import foreign
-from faults.html import page
-from faults.interleave import interleave
-from faults.investigate import Finding, investigate
 from faults.mutants.verb import mutants
-from faults.names import resolve
-from faults.pairs import pairs
-from faults.report import timeline
-from faults.subject import BUG, Subject, find
-from faults.sweeping import SweepSummary
-from faults.sweeping import sweep as sweep_all
-from faults.tape import ReplayTape
+from faults.search.budget import Budget
+from faults.search.campaign import Summary, campaign
+from faults.search.names import resolve
+from faults.search.subject import BUG, Subject, find
+from faults.simulation.tape import ReplayTape
 
 __all__ = ["bugs", "explore", "foreign", "mutants", "replay", "run", "shrink", "sweep"]
 
 RUNS = 10_000
 PAIRS = "pairs"
 VDI = "vdi"
-DISK_OF_PAIRS = "faults.pairs:DISK"
+DISK_OF_PAIRS = "faults.exhaustive.pairs:DISK"
 INTERRUPTED = 130
 
 
@@ -151,8 +151,8 @@ def shrink(options: Namespace) -> int:
 def bugs(options: Namespace) -> int:
     """The corpus."""
     # Here, because the corpus imports every variant of the driver, for this verb alone.
-    from faults.bugs import bugs as search, line  # noqa: PLC0415, I001
-    from faults.corpus import BUGS  # noqa: PLC0415
+    from faults.corpus.bugs import bugs as search, line  # noqa: PLC0415, I001
+    from faults.corpus.catalogue import BUGS  # noqa: PLC0415
 
     if options.list:
         print("\n".join(f"{each.name:32} {each.difficulty:10} {each.paragraph}" for each in BUGS))

@@ -19,7 +19,7 @@ from benchmarks.scratch import Scratch
 from benchmarks.whole import WHOLE
 from benchmarks.worker import ask
 from benchmarks.yardstick import Asked, yardstick
-from faults.corpus import BUGS, Bug
+from faults.corpus.catalogue import BUGS, Bug
 
 SAMPLED = ("the harness", "2011 report", "QEMU today")
 """Beginnings of the sources of the bugs that are searched by default."""

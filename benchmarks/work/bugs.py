@@ -14,9 +14,9 @@ import math
 import sys
 
 from benchmarks.work.clock import core_seconds
-from faults.corpus import BUDGETS, bug, find
-from faults.run import run
-from faults.shrink import shrink
+from faults.corpus.catalogue import BUDGETS, bug, find
+from faults.failures.shrink import shrink
+from faults.runs.run import run
 
 __all__ = ["main"]
 

@@ -3,8 +3,8 @@
 import json
 import sys
 
-from faults.run import run
-from faults.tape import ExploringTape
+from faults.runs.run import run
+from faults.simulation.tape import ExploringTape
 from faults.vdi import VDI
 
 __all__ = ["main"]

@@ -19,14 +19,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.work.clock import core_seconds
-from faults.crash import power_loss_space
-from faults.device import Device
-from faults.oracle import Oracle
-from faults.storage import SimStorage
-from faults.story import Sim
-from faults.tape import ExploringTape
+from faults.judges.oracle import Oracle
+from faults.runs.story import Sim
+from faults.runs.workload import Request, payload
+from faults.simulation.crash import power_loss_space
+from faults.simulation.device import Device
+from faults.simulation.storage import SimStorage
+from faults.simulation.tape import ExploringTape
 from faults.vdi import VDI
-from faults.workload import Request, payload
 
 __all__ = ["main", "stopped"]
 

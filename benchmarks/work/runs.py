@@ -7,8 +7,8 @@ import json
 import sys
 
 from benchmarks.work.clock import core_seconds
-from faults.run import Outcome, run
-from faults.tape import ExploringTape
+from faults.runs.run import Outcome, run
+from faults.simulation.tape import ExploringTape
 from faults.vdi import VDI
 
 __all__ = ["STEPS", "main"]

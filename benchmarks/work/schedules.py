@@ -61,8 +61,8 @@ PROGRAMS: dict[str, tuple[Program, int]] = {"three": (three, 1), "ring": (ring, 
 
 def on_faults(program: Program, runs: int) -> int:
     """Returns how many choices were recorded."""
-    from faults.loop import SimLoop  # noqa: PLC0415  (each simulator only where it is asked for)
-    from faults.tape import ExploringTape  # noqa: PLC0415
+    from faults.simulation.loop import SimLoop  # noqa: PLC0415  (each simulator only where it is asked for)
+    from faults.simulation.tape import ExploringTape  # noqa: PLC0415
 
     choices = 0
     for seed in range(runs):

@@ -8,8 +8,8 @@ import json
 import sys
 
 from benchmarks.work.clock import core_seconds
-from faults.pool import cores
-from faults.sweep import cases, workloads
+from faults.exhaustive.sweep import cases, workloads
+from faults.search.pool import cores
 from faults.vdi import VDI
 
 __all__ = ["main"]

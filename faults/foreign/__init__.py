@@ -8,7 +8,7 @@
               | NBD over a socket
         the export that holds each I/O                 below, holding
               |
-        faults.device, faults.crash
+        faults.simulation.device, faults.simulation.crash
 
     quiescence   when it is known that the process has nothing more to do
     weather      which I/O fails, drawn by the I/O's name

@@ -10,9 +10,9 @@ from typing import Any
 from faults.foreign.upstream import Answered, Upstream
 from faults.foreign.weather import Weather
 from faults.foreign.world import World
-from faults.oracle import Violation
-from faults.trace import acting
-from faults.workload import Request, payload
+from faults.judges.oracle import Violation
+from faults.runs.workload import Request, payload
+from faults.simulation.trace import acting
 
 __all__ = ["Asking"]
 

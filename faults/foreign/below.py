@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiovdi.nbd.wire import Command, CommandFlag, code_of
-from faults.device import Device, Operation
 from faults.foreign.formats import Format
 from faults.foreign.holding import Arrived
 from faults.foreign.naming import Names
-from faults.plan import FINE, IO, Fate
-from faults.tape import Tape
-from faults.trace import Trace, acting
-from faults.workload import Request
+from faults.runs.workload import Request
+from faults.simulation.device import Device, Operation
+from faults.simulation.plan import FINE, IO, Fate
+from faults.simulation.tape import Tape
+from faults.simulation.trace import Trace, acting
 
 __all__ = ["Below", "Held"]
 

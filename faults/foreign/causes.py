@@ -8,8 +8,8 @@ instead of a power loss. The mildest of these that still fails stands for the fa
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
-from faults.tape import Draw, ReplayTape, Tape
-from faults.world import Outcome
+from faults.runs.world import Outcome
+from faults.simulation.tape import Draw, ReplayTape, Tape
 
 __all__ = ["mildest"]
 

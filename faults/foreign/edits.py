@@ -6,7 +6,7 @@ made benign by their words, all at once; requests leave with all that was drawn 
 
 from collections.abc import Iterator, Sequence
 
-from faults.tape import Draw
+from faults.simulation.tape import Draw
 
 __all__ = ["calmer", "fewer_requests", "lower", "punctual", "word_of"]
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from faults.artifact import Artifact, of_outcome, save_artifact
-from faults.budget import Budget
+from faults.failures.artifact import Artifact, of_outcome, save_artifact
+from faults.failures.report import report
+from faults.failures.shrink import Case, Shrunk, measure
 from faults.foreign.edits import calmer, fewer_requests, lower, punctual, word_of
-from faults.report import report
-from faults.shrink import Case, Shrunk, measure
-from faults.subject import Subject
-from faults.tape import Draw, ReplayTape, Tape
-from faults.world import Outcome
+from faults.runs.world import Outcome
+from faults.search.budget import Budget
+from faults.search.subject import Subject
+from faults.simulation.tape import Draw, ReplayTape, Tape
 
 __all__ = ["shorten", "shrink"]
 

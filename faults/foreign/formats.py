@@ -6,7 +6,7 @@ Nothing need be known: then what a disk holds is what a new process of the drive
 import struct
 from typing import NamedTuple
 
-from faults.reader import audit_and_read
+from faults.judges.reader import audit_and_read
 
 __all__ = ["FORMATS", "Format", "Opaque", "Seen", "VDI"]
 

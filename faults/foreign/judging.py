@@ -8,12 +8,12 @@ followed up: a new process writes one sector into every block and flushes; nothi
 Who then misses data has lost it by that contradiction.
 """
 
-from faults.crash import kill_space, power_loss_space
 from faults.foreign.session import Session
 from faults.foreign.survivors import draw_survivor
 from faults.foreign.world import World
-from faults.oracle import Violation
-from faults.workload import Request
+from faults.judges.oracle import Violation
+from faults.runs.workload import Request
+from faults.simulation.crash import kill_space, power_loss_space
 
 __all__ = ["after", "judge", "look_again", "survive"]
 

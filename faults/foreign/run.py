@@ -17,9 +17,9 @@ from faults.foreign.judging import after, judge, look_again, survive
 from faults.foreign.session import Life, Session
 from faults.foreign.weather import Weather
 from faults.foreign.world import ForeignOutcome, World
-from faults.oracle import Violation
-from faults.tape import Generator, Tape
-from faults.workload import Habits, Profile, Request, Workload
+from faults.judges.oracle import Violation
+from faults.runs.workload import Habits, Profile, Request, Workload
+from faults.simulation.tape import Generator, Tape
 
 __all__ = ["PROFILE", "run"]
 

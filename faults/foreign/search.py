@@ -15,16 +15,16 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from faults.artifact import of_outcome, save_artifact
-from faults.budget import Budget
+from faults.failures.artifact import of_outcome, save_artifact
 from faults.foreign.causes import mildest
 from faults.foreign.drivers import Driver
 from faults.foreign.run import PROFILE, run
 from faults.foreign.subject import subject_of
 from faults.foreign.summary import Failed, Group, Part, Summary
-from faults.pool import spread
-from faults.tape import ExploringTape, ReplayTape
-from faults.workload import Profile
+from faults.runs.workload import Profile
+from faults.search.budget import Budget
+from faults.search.pool import spread
+from faults.simulation.tape import ExploringTape, ReplayTape
 
 __all__ = ["Search"]
 

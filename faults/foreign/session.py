@@ -21,9 +21,9 @@ from faults.foreign.quiescence import DOUBT, NotQuiet, settle
 from faults.foreign.upstream import HungUp, Upstream
 from faults.foreign.weather import Weather
 from faults.foreign.world import World
-from faults.oracle import Violation
-from faults.tape import Generator
-from faults.workload import Request, Workload
+from faults.judges.oracle import Violation
+from faults.runs.workload import Request, Workload
+from faults.simulation.tape import Generator
 
 __all__ = ["Life", "Session"]
 

@@ -2,8 +2,8 @@
 
 from faults.foreign.drivers import Driver, find_driver
 from faults.foreign.run import PROFILE, run
-from faults.subject import Subject
-from faults.workload import Profile
+from faults.runs.workload import Profile
+from faults.search.subject import Subject
 
 __all__ = ["PREFIX", "foreign_subject", "subject_of"]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from faults.coverage import Coverage
 from faults.foreign.world import ForeignOutcome
-from faults.tape import Draw
+from faults.search.coverage import Coverage
+from faults.simulation.tape import Draw
 
 __all__ = ["Failed", "Group", "Part", "Summary"]
 

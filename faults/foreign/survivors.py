@@ -7,9 +7,9 @@ for together; a *tear* lets the choice hold for the first of them only, and the 
 
 from collections.abc import Callable, Iterator
 
-from faults.crash import CrashSpace, CrashUnion
-from faults.device import Device, UnitIndex
-from faults.tape import Generator, Tape
+from faults.simulation.crash import CrashSpace, CrashUnion
+from faults.simulation.device import Device, UnitIndex
+from faults.simulation.tape import Generator, Tape
 
 __all__ = ["draw_survivor"]
 

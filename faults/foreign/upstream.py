@@ -14,7 +14,7 @@ from aiovdi.nbd.answers import Answer, ReplyParser, request_header
 from aiovdi.nbd.client import ClientHandshake
 from aiovdi.nbd.terms import Negotiated
 from aiovdi.nbd.wire import Command, CommandFlag, ExportFlag, errno_of
-from faults.workload import Request, payload
+from faults.runs.workload import Request, payload
 
 __all__ = ["Answered", "HungUp", "Upstream"]
 

@@ -6,8 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from faults.artifact import load_artifact, verdict
-from faults.budget import Budget
+from faults.failures.artifact import load_artifact, verdict
 from faults.foreign.drivers import DRIVERS, SIZE, Driver, find_driver
 from faults.foreign.finding import shorten
 from faults.foreign.formats import FORMATS
@@ -15,9 +14,10 @@ from faults.foreign.run import run
 from faults.foreign.search import Search
 from faults.foreign.subject import PREFIX
 from faults.foreign.summary import Group, Summary
-from faults.pool import cores
-from faults.subject import Subject
-from faults.tape import ReplayTape
+from faults.search.budget import Budget
+from faults.search.pool import cores
+from faults.search.subject import Subject
+from faults.simulation.tape import ReplayTape
 
 __all__ = ["add_arguments", "foreign"]
 

@@ -8,8 +8,8 @@ import errno
 from collections import Counter
 from collections.abc import Sequence
 
-from faults.plan import FINE, IO, Fate
-from faults.tape import Generator, Tape
+from faults.simulation.plan import FINE, IO, Fate
+from faults.simulation.tape import Generator, Tape
 
 __all__ = ["Weather"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from faults.foreign.below import Below
 from faults.foreign.drivers import Driver
-from faults.oracle import Oracle, Violation
-from faults.presets import device as preset_device
-from faults.tape import Tape
-from faults.trace import Trace
-from faults.world import Outcome
+from faults.judges.oracle import Oracle, Violation
+from faults.runs.world import Outcome
+from faults.simulation.presets import device as preset_device
+from faults.simulation.tape import Tape
+from faults.simulation.trace import Trace
 
 __all__ = ["NOTHING", "ForeignOutcome", "World"]
 

@@ -9,10 +9,10 @@ import json
 import sys
 from typing import Any
 
-from faults.budget import Budget
 from faults.mutants.load import replace_source
 from faults.mutants.reach import PROBE, Reached, probed
-from faults.tape import ExploringTape
+from faults.search.budget import Budget
+from faults.simulation.tape import ExploringTape
 
 __all__ = ["look", "main", "trial"]
 
@@ -21,7 +21,7 @@ def trial(job: dict[str, Any]) -> dict[str, Any]:
     """What became of the mutant: how many runs were made, the seed that failed, kind and text of the failure."""
     replace_source(job["module"], job["source"])
     try:
-        from faults.subject import find  # noqa: PLC0415  (imports the mutant)
+        from faults.search.subject import find  # noqa: PLC0415  (imports the mutant)
 
         subject = find(job["target"])
     except Exception as error:
@@ -43,7 +43,7 @@ def look(job: dict[str, Any]) -> dict[str, Any]:
     reached = Reached(list(job["sources"]))
     for module, source in job["sources"].items():
         replace_source(module, probed(source), **{PROBE: reached.lines[module].add})
-    from faults.subject import find  # noqa: PLC0415  (imports the probed modules)
+    from faults.search.subject import find  # noqa: PLC0415  (imports the probed modules)
 
     subject = find(job["target"])
     for seed in job["seeds"]:

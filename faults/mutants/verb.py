@@ -13,7 +13,7 @@ from pathlib import Path
 
 from faults.mutants.hunt import Result, Tally, Trial, hunt, reach
 from faults.mutants.operators import OPERATORS, Mutant, describe, mutants_of
-from faults.pool import cores
+from faults.search.pool import cores
 
 __all__ = ["MODULES", "add_arguments", "mutants"]
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import child
 from benchmarks.rows import faults_bugs, faults_determinism, faults_images, faults_sweep
 from benchmarks.scratch import Scratch
-from faults.corpus import BUGS
+from faults.corpus.catalogue import BUGS
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, module: Any, *answers: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -16,10 +16,10 @@ garbage, ``~`` for what another file left there. Before the program the file is 
 
 from typing import NamedTuple
 
-from faults.crash import kill_space, power_loss_space
-from faults.device import STALE, Device, Operation
-from faults.presets import BEYOND, PRESETS
-from faults.tearing import GARBAGE
+from faults.simulation.crash import kill_space, power_loss_space
+from faults.simulation.device import STALE, Device, Operation
+from faults.simulation.presets import BEYOND, PRESETS
+from faults.simulation.tearing import GARBAGE
 
 __all__ = ["LITMUS", "UNIT", "Litmus", "Writer", "row"]
 

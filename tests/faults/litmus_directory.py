@@ -14,8 +14,8 @@ for zeros. ``-`` is a directory without names. Before the program there is what 
 
 from typing import NamedTuple
 
-from faults.device import Device
-from faults.directory import Change, Directory, File, kill_states, power_loss_states
+from faults.simulation.device import Device
+from faults.simulation.directory import Change, Directory, File, kill_states, power_loss_states
 
 __all__ = ["DIRECTORY_LITMUS", "DirectoryLitmus", "DirectoryWriter", "directory_row"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from faults.plan import IO, Fate, Plan
+from faults.simulation.plan import IO, Fate, Plan
 
 __all__ = ["BeforeEachEnd"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from faults.cli import main
-from faults.report import LINES_MAX
+from faults.failures.report import LINES_MAX
 
 Capture = pytest.CaptureFixture[str]
 

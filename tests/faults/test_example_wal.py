@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from faults.budget import Budget
-from faults.campaign import campaign
 from faults.cli import main
-from faults.subject import find
+from faults.search.budget import Budget
+from faults.search.campaign import campaign
+from faults.search.subject import find
 
 EXAMPLE = Path(__file__).parent / "example_wal"
 NAME = "stories:acknowledged_records_survive"

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from faults.crash import CrashSpace, power_loss_space
-from faults.presets import BEYOND, PRESETS
+from faults.simulation.crash import CrashSpace, power_loss_space
+from faults.simulation.presets import BEYOND, PRESETS
 from tests.faults.litmus import LITMUS, UNIT, Litmus, Writer, row
 
 

@@ -176,14 +176,14 @@ def add(left, right):
 
 @pytest.fixture
 def adding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A place where ``faults.subject.find`` finds the fake, in every process that is started."""
+    """A place where ``faults.search.subject.find`` finds the fake, in every process that is started."""
     (tmp_path / "adding.py").write_text(ADDING)
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, types, importlib\n"
         "class Fake(types.ModuleType):\n"
         "    def find(self, name):\n"
         "        return importlib.import_module(name).Subject()\n"
-        "sys.modules['faults.subject'] = Fake('faults.subject')\n"
+        "sys.modules['faults.search.subject'] = Fake('faults.search.subject')\n"
     )
     (tmp_path / "fake_subject.py").write_text(FAKE)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[2]}")

@@ -19,7 +19,7 @@ def pytest_asyncio_loop_factories(config, item):
 TESTS = """
 import asyncio, time
 import pytest
-from faults.fences import NotSimulated
+from faults.simulation.fences import NotSimulated
 
 @pytest.fixture
 def limit():

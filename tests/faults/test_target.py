@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import faults.clients
-import faults.session
+import faults.runs.clients
+import faults.runs.session
 from faults.target import Disk, Target
 from faults.vdi import VDI
 
@@ -30,7 +30,7 @@ def test_its_disk_offers_what_a_disk_must() -> None:
 def test_a_session_asks_nothing_else_of(variable: str, protocol: type) -> None:
     asked = {
         node.attr
-        for module in (faults.session, faults.clients)
+        for module in (faults.runs.session, faults.runs.clients)
         for node in ast.walk(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and ast.unparse(node.value).split(".")[-1] == variable
     }

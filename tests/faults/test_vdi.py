@@ -8,9 +8,9 @@ import pytest
 import aiovdi
 from aiovdi.format.header import parse
 from aiovdi.storage.memory import MemoryStorage
-from faults.device import Device
-from faults.image import LARGE, Image
-from faults.tape import ExploringTape, ReplayTape
+from faults.simulation.device import Device
+from faults.simulation.image import LARGE, Image
+from faults.simulation.tape import ExploringTape, ReplayTape
 from faults.vdi import VDI
 
 

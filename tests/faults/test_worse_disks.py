@@ -13,19 +13,19 @@ import pytest
 import aiovdi
 from aiovdi.jobs.check import check
 from aiovdi.storage.memory import MemoryStorage
-from faults.crash import power_loss_space
-from faults.device import STALE, Device
-from faults.loop import SimLoop
-from faults.plan import NoFaults
-from faults.presets import BEYOND
-from faults.reader import audit_and_read
-from faults.run import Script, run
-from faults.session import Session
-from faults.storage import SimStorage
-from faults.tape import ExploringTape
-from faults.trace import Trace
+from faults.judges.reader import audit_and_read
+from faults.runs.run import Script, run
+from faults.runs.session import Session
+from faults.runs.workload import Profile
+from faults.simulation.crash import power_loss_space
+from faults.simulation.device import STALE, Device
+from faults.simulation.loop import SimLoop
+from faults.simulation.plan import NoFaults
+from faults.simulation.presets import BEYOND
+from faults.simulation.storage import SimStorage
+from faults.simulation.tape import ExploringTape
+from faults.simulation.trace import Trace
 from faults.vdi import VDI
-from faults.workload import Profile
 from tests.faults.looking import BeforeEachEnd
 
 SMALL = VDI(blocks=6, block_size=1024, shapes=False)

@@ -7,9 +7,9 @@ import pytest
 
 from aiovdi.units import KiB, MiB
 from benchmarks.work import images
-from faults.crash import power_loss_space
-from faults.oracle import Violation
-from faults.tape import ExploringTape
+from faults.judges.oracle import Violation
+from faults.simulation.crash import power_loss_space
+from faults.simulation.tape import ExploringTape
 from faults.vdi import VDI
 
 

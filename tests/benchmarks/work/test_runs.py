@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.work import runs
-from faults.run import Outcome
+from faults.runs.run import Outcome
 
 
 def test_runs_sessions_and_steps_are_counted() -> None:

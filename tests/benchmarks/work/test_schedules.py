@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from benchmarks.work import schedules
-from faults.loop import SimLoop
-from faults.tape import ExploringTape
+from faults.simulation.loop import SimLoop
+from faults.simulation.tape import ExploringTape
 
 
 @pytest.mark.parametrize("program", schedules.PROGRAMS)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from benchmarks.work import sweep
-from faults.pool import cores
-from faults.run import Outcome
-from faults.sweep import cases
+from faults.exhaustive.sweep import cases
+from faults.runs.run import Outcome
+from faults.search.pool import cores
 from faults.vdi import VDI
 
 

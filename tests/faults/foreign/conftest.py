@@ -16,9 +16,9 @@ from faults.foreign.session import Life, Session
 from faults.foreign.upstream import Upstream
 from faults.foreign.weather import Weather
 from faults.foreign.world import World
-from faults.oracle import Violation
-from faults.tape import Draw, ReplayTape
-from faults.workload import Workload
+from faults.judges.oracle import Violation
+from faults.runs.workload import Workload
+from faults.simulation.tape import Draw, ReplayTape
 
 ALL = Life()
 

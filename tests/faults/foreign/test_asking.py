@@ -11,9 +11,9 @@ from faults.foreign.drivers import Driver
 from faults.foreign.upstream import Answered
 from faults.foreign.weather import Weather
 from faults.foreign.world import World
-from faults.oracle import Violation
-from faults.tape import ReplayTape
-from faults.workload import Request, payload
+from faults.judges.oracle import Violation
+from faults.runs.workload import Request, payload
+from faults.simulation.tape import ReplayTape
 
 WRITE = Request("A0", "write", 0, 512)
 READ = Request("B0", "read", 0, 512)

@@ -7,13 +7,13 @@ import pytest
 
 from aiovdi.nbd.transmission import Request as NBDRequest
 from aiovdi.nbd.wire import Command, CommandFlag
-from faults.device import Device
 from faults.foreign.below import Below
 from faults.foreign.formats import Opaque
-from faults.plan import FINE, Fate
-from faults.tape import Draw, ReplayTape
-from faults.trace import Trace
-from faults.workload import Request, payload
+from faults.runs.workload import Request, payload
+from faults.simulation.device import Device
+from faults.simulation.plan import FINE, Fate
+from faults.simulation.tape import Draw, ReplayTape
+from faults.simulation.trace import Trace
 
 OLD = b"o" * 4096
 A0 = Request("A0", "write", 512, 1024)

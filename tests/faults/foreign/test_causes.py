@@ -3,8 +3,8 @@
 import pytest
 
 from faults.foreign.causes import mildest
-from faults.tape import Draw, Tape
-from faults.world import Outcome
+from faults.runs.world import Outcome
+from faults.simulation.tape import Draw, Tape
 
 ENDS = ("close", "kill", "power")
 

@@ -1,8 +1,8 @@
 """Each edit is simpler than what it edits, and a request leaves with all that was drawn for it."""
 
 from faults.foreign.edits import calmer, fewer_requests, lower, punctual
-from faults.tape import Draw, ExploringTape, ReplayTape
-from faults.workload import Habits, Profile
+from faults.runs.workload import Habits, Profile
+from faults.simulation.tape import Draw, ExploringTape, ReplayTape
 
 PROFILE = Profile(clients=3, requests=3, unaligned=False)
 

@@ -1,8 +1,8 @@
 """A failure is made small in few runs, since each costs a process."""
 
 from faults.foreign.finding import shrink
-from faults.tape import ExploringTape, Tape
-from faults.world import Outcome
+from faults.runs.world import Outcome
+from faults.simulation.tape import ExploringTape, Tape
 
 CLIENTS = "ABC"
 

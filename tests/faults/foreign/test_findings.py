@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from faults.artifact import Artifact, load_artifact, replay
-from faults.names import resolve
+from faults.failures.artifact import Artifact, load_artifact, replay
+from faults.search.names import resolve
 
 DOCS = Path(__file__).parents[3] / "docs"
 FILES = sorted((DOCS / "findings").glob("*.json"))

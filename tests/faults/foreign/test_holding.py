@@ -3,7 +3,7 @@
 from typing import Any
 
 from faults.foreign.quiescence import settle
-from faults.workload import Request, payload
+from faults.runs.workload import Request, payload
 
 WRITE = Request("A0", "write", 512, 1024)
 READ = Request("B0", "read", 0, 512)

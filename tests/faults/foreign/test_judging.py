@@ -11,8 +11,8 @@ import pytest
 from faults.foreign.drivers import Driver
 from faults.foreign.judging import judge, look_again, survive
 from faults.foreign.world import World
-from faults.oracle import Violation
-from faults.tape import Draw, ReplayTape
+from faults.judges.oracle import Violation
+from faults.simulation.tape import Draw, ReplayTape
 
 MiB = 1 << 20
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from faults.budget import Budget
 from faults.foreign.drivers import Driver, find_driver
 from faults.foreign.search import Search
 from faults.foreign.session import Life
-from faults.tape import Draw
-from faults.workload import Request
+from faults.runs.workload import Request
+from faults.search.budget import Budget
+from faults.simulation.tape import Draw
 
 Losses = Callable[..., str]
 

@@ -6,8 +6,8 @@ import pytest
 
 from faults.foreign.drivers import Driver
 from faults.foreign.run import LENGTH_MAX, _cut, run
-from faults.tape import ExploringTape, ReplayTape
-from faults.workload import Request
+from faults.runs.workload import Request
+from faults.simulation.tape import ExploringTape, ReplayTape
 
 BLOCK = 1 << 20
 

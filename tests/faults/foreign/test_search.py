@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from faults.artifact import load_artifact, replay
-from faults.budget import Budget
+from faults.failures.artifact import load_artifact, replay
 from faults.foreign.drivers import Driver
 from faults.foreign.search import Search
 from faults.foreign.summary import Group
+from faults.search.budget import Budget
 
 
 def test_a_failure_is_in_its_file_and_replays(relay: Callable[[str], Driver], tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from faults.foreign.drivers import Driver
 from faults.foreign.session import Life, Session
 from faults.foreign.weather import Weather
 from faults.foreign.world import World
-from faults.oracle import Violation
-from faults.tape import Draw, ReplayTape, Tape
-from faults.workload import Request, Workload
+from faults.judges.oracle import Violation
+from faults.runs.workload import Request, Workload
+from faults.simulation.tape import Draw, ReplayTape, Tape
 
 ALL = Life()
 Relay = Callable[[str], Driver]

@@ -7,8 +7,8 @@ import pytest
 from faults.foreign.drivers import Driver, find_driver
 from faults.foreign.run import PROFILE
 from faults.foreign.subject import PREFIX, foreign_subject, subject_of
-from faults.names import resolve
-from faults.tape import ReplayTape
+from faults.search.names import resolve
+from faults.simulation.tape import ReplayTape
 
 
 def test_its_name_is_found_by_whoever_replays(relay: Callable[[str], Driver]) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from faults.foreign.summary import Group, Part, Summary
 from faults.foreign.world import ForeignOutcome
-from faults.plan import FINE, IO, Fate
-from faults.tape import Draw
-from faults.trace import Event, Trace
+from faults.simulation.plan import FINE, IO, Fate
+from faults.simulation.tape import Draw
+from faults.simulation.trace import Event, Trace
 
 
 def outcome(*, failure: str | None = None, fate: Fate = FINE) -> ForeignOutcome:

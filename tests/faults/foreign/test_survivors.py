@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faults.crash import kill_space, power_loss_space
-from faults.device import Device
 from faults.foreign.survivors import draw_survivor
-from faults.tape import Draw, ExploringTape, ReplayTape
+from faults.simulation.crash import kill_space, power_loss_space
+from faults.simulation.device import Device
+from faults.simulation.tape import Draw, ExploringTape, ReplayTape
 
 U = 512
 

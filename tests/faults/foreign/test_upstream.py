@@ -7,7 +7,7 @@ import pytest
 from aiovdi.nbd.wire import Command, CommandFlag
 from faults.foreign.quiescence import settle
 from faults.foreign.upstream import HungUp
-from faults.workload import Request
+from faults.runs.workload import Request
 
 KINDS = {
     "write": (Command.WRITE, 0),

@@ -3,8 +3,8 @@
 import errno
 
 from faults.foreign.weather import Weather
-from faults.plan import FINE, IO
-from faults.tape import Draw, ExploringTape, ReplayTape
+from faults.simulation.plan import FINE, IO
+from faults.simulation.tape import Draw, ExploringTape, ReplayTape
 
 REGIONS = ("data", "bmap")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from faults.foreign.drivers import Driver
 from faults.foreign.world import World
-from faults.oracle import Violation
-from faults.tape import ReplayTape
+from faults.judges.oracle import Violation
+from faults.simulation.tape import ReplayTape
 
 DRIVER = Driver("command", "serve {uri} {socket}", create="sh -c 'printf x > {image}'", size=4096, room=8192)
 

@@ -1,0 +1,156 @@
+"""The sweep over all workloads, on every core, with an honest count.
+
+Rule 1: a sweep that was cut says so, and after how many of how many workloads.
+Rule 2: a failure is in its file first; its target's name says the case, so that it replays.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from faults.exhaustive.sweep import OPERATIONS, Case, cases, parse_case, run_case, workloads
+from faults.failures.artifact import of_outcome, save_artifact
+from faults.runs.run import Outcome
+from faults.search.budget import Budget
+from faults.search.coverage import Coverage
+from faults.search.pool import spread
+from faults.search.subject import Subject, find
+from faults.simulation.tape import Tape
+from faults.target import Target
+
+__all__ = ["SweepSummary", "MARK", "case_subject", "sweep"]
+
+MARK = " sweep "
+TOLD_MAX = 5
+BATCH = 8
+"""Workloads between two looks at the clock."""
+
+
+class Failed(NamedTuple):
+    """A case that failed, and the file that holds it."""
+
+    case: str
+    kind: str
+    failure: str
+    path: Path
+
+
+@dataclass
+class SweepSummary:
+    """How far a sweep came."""
+
+    total: int
+    """Workloads that there are."""
+    workloads: int = 0
+    runs: int = 0
+    found: list[Failed] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=Coverage)
+    seconds: float = 0.0
+    was_interrupted: bool = False
+
+    def __iadd__(self, other: "SweepSummary") -> "SweepSummary":
+        self.workloads += other.workloads
+        self.runs += other.runs
+        self.found = sorted(self.found + other.found, key=lambda each: (len(each.case), each))
+        self.coverage += other.coverage
+        return self
+
+    @property
+    def verdict(self) -> str:
+        """What the search may claim."""
+        if self.workloads == self.total:
+            return f"exhausted: all {self.total} workloads"
+        return f"cut: {self.workloads} of {self.total} workloads"
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}, {self.runs} cases in {self.seconds:.1f} s, {len(self.found)} failed"]
+        lines += [f"{each.case}: {each.kind}: {each.failure} [{each.path}]" for each in self.found[:TOLD_MAX]]
+        lines += [f"… and {len(self.found) - TOLD_MAX} more"] * (len(self.found) > TOLD_MAX)
+        return "\n".join(lines + ["interrupted"] * self.was_interrupted)
+
+
+def sweep(
+    subject: Subject,
+    folder: Path,
+    *,
+    most: int = 3,
+    pairs: bool = False,
+    budget: Budget | None = None,
+    processes: int = 1,
+    collect: bool = False,
+    progress: Callable[[SweepSummary], object] = lambda _: None,
+) -> SweepSummary:
+    """Every single fault in every workload of up to ``most`` operations.
+
+    Args:
+        subject: a driver; its name must lead to it in any process, if there are several.
+        folder: where failures are written.
+        pairs: a second fault behind every error.
+        budget: seconds, if it may not take its time.
+        collect: go on after the first failure.
+
+    Raises:
+        ValueError: the subject is a story, which has no workloads.
+    """
+    target = _target(subject)
+    budget = budget or Budget()
+    summary = SweepSummary(sum(len(OPERATIONS) ** length for length in range(1, most + 1)))
+
+    def take(part: SweepSummary) -> None:
+        nonlocal summary
+        summary += part
+        summary.seconds = budget.spent
+        progress(summary)
+
+    def is_over() -> bool:
+        return budget.is_over() or (bool(summary.found) and not collect)
+
+    todo = workloads(most)
+    jobs = iter(lambda: tuple(islice(todo, BATCH)), ())
+    work = partial(_batch, subject.name, folder, pairs, target=target if processes == 1 else None)
+    try:
+        spread(work, jobs, take, processes=processes, is_over=is_over)
+    except KeyboardInterrupt:
+        summary.was_interrupted = True
+    summary.seconds = budget.spent
+    return summary
+
+
+def case_subject(subject: Subject, text: str) -> Subject:
+    """The case of this name as a subject: what a failure of a sweep replays.
+
+    Raises:
+        ValueError: the subject is a story, or the case has an unknown word.
+    """
+    return _case_subject(subject.name, _target(subject), parse_case(text))
+
+
+def _target(subject: Subject) -> Target:
+    if subject.target is None:
+        raise ValueError(f"{subject.name} is a story; a sweep needs a target that takes requests")
+    return subject.target
+
+
+def _case_subject(name: str, target: Target, case: Case) -> Subject:
+    def again(tape: Tape) -> Outcome:
+        return run_case(target, case, tape)
+
+    return Subject(f"{name}{MARK}{case}", again, target=target)
+
+
+def _batch(
+    name: str, folder: Path, pairs: bool, batch: tuple[tuple[str, ...], ...], *, target: Target | None
+) -> SweepSummary:
+    target = target or _target(find(name))
+    summary = SweepSummary(0, workloads=len(batch))
+    for operations in batch:
+        for case, outcome in cases(target, operations, pairs=pairs):
+            summary.runs += 1
+            summary.coverage.count(outcome.trace)
+            if outcome.failure is not None:
+                path = save_artifact(of_outcome(_case_subject(name, target, case), None, outcome), folder)
+                summary.found.append(Failed(str(case), outcome.kind, outcome.failure, path))
+    return summary

@@ -1,0 +1,10 @@
+"""One run: a few sessions on a simulated storage, each ended and judged.
+
+::
+
+    run                    a tape becomes sessions
+    session, clients       open, use, end; what a request returned or raised is judged at once
+    world                  what outlives a session
+    workload, strategies   what the users of a disk do; the same for Hypothesis
+    story                  a test of any asyncio code on the simulated machine
+"""

@@ -1,0 +1,143 @@
+"""The users of a disk: each sends its requests one after the other, and all of them send at once.
+
+Rule 1: what a request returned or raised is told to the oracle before anything else happens.
+Rule 2: an error needs a reason. Nothing injected, nothing cancelled, nothing closed: then the error itself
+is what was broken (3c of the 2011 report).
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from faults.judges.oracle import Violation
+from faults.runs.workload import Request, payload
+from faults.runs.world import World
+from faults.simulation.loop import SimLoop
+from faults.simulation.plan import Plan
+from faults.simulation.storage import PowerLost
+from faults.simulation.trace import acting
+from faults.target import Disk
+
+__all__ = ["Clients"]
+
+
+class Clients:
+    """Those of one session."""
+
+    def __init__(self, world: World, loop: SimLoop, plan: Plan) -> None:
+        self.world = world
+        self.has_stopped = False
+        """A request was told that the disk takes no more writes."""
+        self.has_changed = False
+        """A request that changes something was acknowledged."""
+        self.failed_at: int | None = None
+        """Where on the disk the last change was to be that failed."""
+        self.errors = 0
+        """Requests that failed, and not because the disk had stopped."""
+        self.is_closing = False
+        self.is_over = False
+        """The process is gone, and with it whoever would have been told anything."""
+        self._loop = loop
+        self._plan = plan
+
+    async def send(self, disk: Disk, requests: list[Request]) -> None:
+        """One client's part. Raises Violation."""
+        for request in requests:
+            task = self._loop.create_task(self._do(disk, request), name=f"request {request.name}")
+            for _ in range(request.cancels):
+                self._cancel(task, request.patience)
+            with suppress(asyncio.CancelledError):
+                if not await task and request.again:
+                    await self._do(disk, Request(f"{request.name}'", request.again, request.offset, request.length))
+
+    def _cancel(self, task: "asyncio.Task[None]", patience: int) -> None:
+        """Once, when it is this one's turn among what can happen for the ``patience``-th time and once more."""
+        self._loop.happen(lambda: self._cancel(task, patience - 1) if patience and not task.done() else task.cancel())
+
+    async def _do(self, disk: Disk, request: Request) -> bool:
+        """Whether it did what it was asked. Raises Violation."""
+        world = self.world
+        acting.set(request.name)
+        world.trace.add("submit", request)
+        token = self._begin(request)
+        try:
+            await self._perform(disk, request, token)
+        except Violation as violation:
+            world.broken = world.broken or violation
+            raise
+        except BaseException as error:
+            if isinstance(error, PowerLost) or self.is_over:
+                raise
+            world.trace.add("raise", request, type(error).__name__)
+            self._settle(request, token)
+            if isinstance(error, asyncio.CancelledError):
+                if not _was_cancelled():
+                    raise world.violation("cancelled", f"{request} was cancelled by nobody") from error
+                raise
+            self.judge(str(request), error)
+            return False
+        else:
+            world.trace.add("return", request)
+            if _was_cancelled():
+                # Whoever cancelled it, such as a timeout, waits for a CancelledError.
+                raise world.violation("cancelled", f"{request} was cancelled, and returned as if it was not")
+            return True
+
+    def _begin(self, request: Request) -> Any:
+        oracle = self.world.oracle
+        if request.kind == "read":
+            return oracle.begin_read(request.offset, request.length, str(request))
+        if request.kind == "flush":
+            return oracle.begin_flush()
+        is_fua = request.is_fua or (self.world.target.writes_through and request.kind != "discard")
+        return oracle.begin_write(request.offset, payload(request), request.name, fua=is_fua)
+
+    async def _perform(self, disk: Disk, request: Request, token: Any) -> None:
+        oracle = self.world.oracle
+        if request.kind == "read":
+            oracle.end_read(token, bytes(await disk.pread(request.length, request.offset)))
+        elif request.kind == "flush":
+            await disk.flush()
+            oracle.end_flush(token, succeeded=True)
+        else:
+            await _change(disk, request)
+            oracle.end_write(token)
+            self.has_changed = True
+
+    def _settle(self, request: Request, token: Any) -> None:
+        """The request raised: tell the oracle what that leaves open."""
+        if request.kind == "read":
+            self.world.oracle.end_read(token, None)
+        elif request.kind == "flush":
+            self.world.oracle.end_flush(token, succeeded=False)
+        else:
+            self.world.oracle.fail_write(token)
+            self.failed_at = request.offset
+
+    def judge(self, where: str, error: BaseException) -> None:
+        """Whether ``where`` may raise this now. Raises Violation."""
+        target = self.world.target
+        if self.is_closing and target.is_closed(error):
+            return
+        if not target.is_expected(error):
+            raise self.world.violation("unexpected", f"{where} raised {error!r}") from error
+        if not self._plan.injected:
+            raise self.world.violation("spurious", f"{where} failed with {error}, and nothing was injected") from error
+        stops = target.stops(error)
+        self.has_stopped = self.has_stopped or stops
+        self.errors += not stops
+
+
+async def _change(disk: Disk, request: Request) -> None:
+    if request.kind in ("zero", "fua-zero"):
+        await disk.write_zeroes(request.length, request.offset, fua=request.is_fua)
+    elif request.kind == "discard":
+        await disk.discard(request.length, request.offset)
+    else:
+        await disk.pwrite(payload(request), request.offset, fua=request.is_fua)
+
+
+def _was_cancelled() -> bool:
+    """Whether somebody asked for it: the tape, or a plan."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

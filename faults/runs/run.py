@@ -1,0 +1,112 @@
+"""One run: a tape becomes sessions on a simulated storage, each judged when it has ended.
+
+What the tape does not say, a ``Script`` may: which requests, which faults, which end. Exhaustive
+searches fix those, and let the tape vary the rest.
+"""
+
+import gc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from faults.judges.oracle import Violation
+from faults.runs.session import Session
+from faults.runs.workload import Habits, Profile, Workload
+from faults.runs.world import Outcome, World
+from faults.simulation.loop import Schedule
+from faults.simulation.plan import Plan, Storm
+from faults.simulation.schedules import SCHEDULES, draw_schedule
+from faults.simulation.tape import Tape
+from faults.simulation.writelog import WriteLog
+from faults.target import Target
+
+__all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
+
+SESSIONS_MAX = 3
+LIVES = (None, 8, 32, 64)
+ENDS = ("close", "power", "kill", "power", "kill")
+"""Of sessions. One that is killed or loses its power may have been closed before."""
+CLOSES_EARLY = 0.2
+"""The part of the closes that come while requests are under way, where the tape draws the requests."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a run takes from here instead of the tape. None: from the tape."""
+
+    workloads: tuple[Workload, ...] | None = None
+    """One for each session."""
+    plan: Callable[[Tape], Plan] = Storm
+    end: str | None = None
+    """Of each session: one of ``ENDS``."""
+    lives: int | None = None
+    """Power loss and kill come before the n-th I/O ends, n below this."""
+    session: Callable[..., Session] = Session
+
+
+DRAWN = Script()
+
+
+def run(
+    target: Target,
+    tape: Tape,
+    profile: Profile | None = None,
+    *,
+    schedule: str | None = None,
+    script: Script = DRAWN,
+    log: WriteLog | None = None,
+) -> Outcome:
+    """Run what ``tape`` says. Never raises for what the target does; that is the outcome's failure.
+
+    Args:
+        profile: how large a workload may be, and on what kind of disk.
+        schedule: one of ``SCHEDULES``; None: the tape says.
+        script: what is fixed.
+        log: is filled with what the first session wrote, onto ``target.blank()``.
+    """
+    profile = profile or Profile()
+    world = World(target.shaped(tape) if script.workloads is None else target, tape, profile.preset)
+    world.log = log
+    enabled = gc.isenabled()
+    gc.disable()  # what the collector finds, and when, is no part of a run
+    try:
+        _live(world, profile, script, SCHEDULES[schedule or draw_schedule(tape)])
+    except Violation as violation:
+        world.outcome.failure = str(violation)
+        world.outcome.kind = world.outcome.kind or "violation"
+    finally:
+        if enabled:
+            gc.enable()
+    world.outcome.draws = tape.draws
+    return world.outcome
+
+
+def _live(world: World, profile: Profile, script: Script, make_schedule: Callable[[], Schedule | None]) -> None:
+    """One session after the other."""
+    tape = world.tape
+    early = CLOSES_EARLY if script.workloads is None else 0.0
+    for workload in script.workloads or _draw_workloads(world, profile):
+        end = script.end or ENDS[tape.draw("end", len(ENDS))]
+        life = _draw_life(tape, end, script)
+        schedule = make_schedule()
+        script.session(
+            world, workload, script.plan(tape), end=end, lives=life, schedule=schedule, closes_early=early
+        ).run()
+        world.log = None
+
+
+def _draw_workloads(world: World, profile: Profile) -> Iterator[Workload]:
+    """One for each session, drawn when its turn has come. As a rule the same users come back."""
+    tape, target = world.tape, world.target
+    habits = None
+    for number in range(1 + tape.draw("sessions", SESSIONS_MAX)):
+        if tape.draw("other users", 2) or habits is None:
+            habits = Habits(tape, profile, size=target.size, block_size=target.block_size)
+        yield habits.workload(number)
+
+
+def _draw_life(tape: Tape, end: str, script: Script) -> int | None:
+    """How many I/Os end before the end comes; None: all of them."""
+    if end == "close":
+        return None
+    bound = script.lives or LIVES[tape.draw("lives", len(LIVES))]
+    return tape.draw("life", bound) if bound else None

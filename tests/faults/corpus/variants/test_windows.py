@@ -1,0 +1,20 @@
+"""Which slots are handed out: each variant is found, and its witness tells it from the driver."""
+
+from collections.abc import Callable
+
+import pytest
+
+from faults.corpus.catalogue import Bug, bug, name_of
+from faults.corpus.variants import windows
+
+NAMES = [name_of(getattr(windows, name)) for name in windows.__all__]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_found_within_its_budget_without_a_hint(name: str, is_found: Callable[[Bug], None]) -> None:
+    is_found(bug(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_witness_shows_it_and_not_the_driver(name: str, is_witnessed: Callable[[Bug], None]) -> None:
+    is_witnessed(bug(name))

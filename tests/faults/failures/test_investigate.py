@@ -1,0 +1,40 @@
+"""From a failure to its report: the smallest run has a file, and the report's command names it."""
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from faults.failures.artifact import Artifact, load_artifact, of_outcome, replay
+from faults.failures.investigate import investigate
+from faults.search.subject import Subject, find
+from faults.simulation.tape import ExploringTape
+
+
+def failure_of(subject: Subject) -> Artifact:
+    for seed in range(300):
+        outcome = subject.run(ExploringTape(seed))
+        if outcome.failure:
+            return of_outcome(subject, seed, outcome)
+    raise AssertionError(f"{subject.name} never failed")
+
+
+def test_the_command_of_the_report_shows_the_smallest_run(broken: ModuleType, tmp_path: Path) -> None:
+    subject = find("broken:SwallowsErrorsTarget")
+    finding = investigate(subject, failure_of(subject), tmp_path)
+    assert finding.text.endswith(f"python -m faults replay {finding.path}")
+    assert replay(load_artifact(finding.path), subject).failure == finding.failure
+    assert finding.shrunk.case.operations == 1
+    assert finding.nearest is not None
+
+
+def test_another_command_may_stand_there(broken: ModuleType, tmp_path: Path) -> None:
+    subject = find("broken:SwallowsErrorsTarget")
+    finding = investigate(subject, failure_of(subject), tmp_path, command=lambda path: f"pytest {path.name}")
+    assert finding.text.endswith(f"pytest {finding.path.name}")
+
+
+def test_a_failure_that_does_not_show_any_more_is_not_explained(broken: ModuleType, tmp_path: Path) -> None:
+    artifact = failure_of(find("broken:SwallowsErrorsTarget"))
+    with pytest.raises(ValueError, match="show 'no failure'"):
+        investigate(find("broken:Target"), artifact, tmp_path)

@@ -1,0 +1,46 @@
+"""Work is spread over processes, results are taken as they come, and what was given out is waited for."""
+
+import math
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from faults.search.pool import cores, spread
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_job_is_done_once(processes: int) -> None:
+    results: list[int] = []
+    spread(math.factorial, iter(range(12)), results.append, processes=processes, is_over=lambda: False)
+    assert sorted(results) == [math.factorial(number) for number in range(12)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_endless_stream_of_jobs_ends_when_it_is_over(processes: int) -> None:
+    results: list[int] = []
+    spread(math.isqrt, count(), results.append, processes=processes, is_over=lambda: len(results) >= 5)
+    assert sorted(results)[:5] == [math.isqrt(number) for number in range(5)]
+
+
+def test_what_was_given_out_before_the_end_is_still_taken() -> None:
+    given: list[int] = []
+
+    def jobs() -> Iterator[int]:
+        for number in range(100):
+            given.append(number)
+            yield number
+
+    results: list[int] = []
+    spread(math.isqrt, jobs(), results.append, processes=2, is_over=lambda: bool(results))
+    assert len(results) == len(given) < 100
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_a_job_raises_ends_the_search(processes: int) -> None:
+    with pytest.raises(ValueError, match="negative"):
+        spread(math.isqrt, iter([-1]), lambda _: None, processes=processes, is_over=lambda: False)
+
+
+def test_there_is_at_least_one_core() -> None:
+    assert cores() >= 1

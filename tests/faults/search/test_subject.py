@@ -1,0 +1,37 @@
+"""A name leads to the same subject everywhere, and a wrong one says what a right one looks like."""
+
+from types import ModuleType
+
+import pytest
+
+from faults.runs.workload import Profile
+from faults.search.subject import find, of
+from faults.simulation.tape import ExploringTape, ReplayTape
+
+
+@pytest.mark.parametrize("name", ["nowhere:Target", "faults.vdi:Nothing", "faults.vdi", ""])
+def test_an_unknown_name_says_what_a_name_looks_like(name: str) -> None:
+    with pytest.raises(ValueError, match="expected module:name"):
+        find(name)
+
+
+def test_the_driver_goes_by_its_short_name() -> None:
+    assert find("vdi").run(ReplayTape([])).failure is None
+
+
+def test_a_class_and_an_object_are_both_targets(broken: ModuleType) -> None:
+    runs = [of("x", thing).run(ExploringTape(1)) for thing in (broken.Target, broken.Target())]
+    assert runs[0].trace.digest() == runs[1].trace.digest()
+
+
+def test_a_function_is_a_story() -> None:
+    def story(sim: object) -> None:
+        raise AssertionError(f"told to {type(sim).__name__}")
+
+    assert of("x", story).run(ReplayTape([])).failure == "told to Sim"
+
+
+def test_the_profile_reaches_the_run(broken: ModuleType) -> None:
+    subject = find("broken:Target", Profile(clients=1, requests=1))
+    submitted = [event for event in subject.run(ExploringTape(3)).trace.events if event.what == "submit"]
+    assert {str(event.subject)[0] for event in submitted} <= {"A", "Z"}  # Z is what follows when all is calm
