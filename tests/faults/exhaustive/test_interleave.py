@@ -96,7 +96,7 @@ def test_a_crash_that_was_left_out_is_said(broken: ModuleType, monkeypatch: pyte
 
 def test_a_story_has_no_programs() -> None:
     with pytest.raises(ValueError, match="is a story"):
-        program_subject(find("tests.faults.test_names:resolve"), "w0")
+        program_subject(find("tests.faults.search.test_names:resolve"), "w0")
 
 
 # The reduction
