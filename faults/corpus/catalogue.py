@@ -155,6 +155,13 @@ BUGS: tuple[Bug, ...] = (
 
 WAITING: tuple[Bug, ...] = (
     _row(
+        flushes.FlushBesideFua,
+        HERE,
+        "hard",
+        BOTH,
+        waits_for="luck: of runs with flushes of one client beside a failing FUA write of another, one in 2,000",
+    ),
+    _row(
         flushes.StalePages,
         FIELD,
         "hard",

@@ -11,6 +11,7 @@ from faults.corpus.variants.parts import NoFlush, Other, WithFlusher, WithSessio
 
 __all__ = [
     "AcknowledgedAfterFailedFlush",
+    "FlushBesideFua",
     "FlushJoinsRunning",
     "FlushNotForwarded",
     "FlushRetried",
@@ -46,6 +47,30 @@ class FlushNotForwarded(Disk):
 
     async def _flush_storage(self) -> None:
         return
+
+
+class FlushBesideFua(WithFlusher):
+    """A flush counts although an FUA write that overlapped it failed, and used up the error of an older write.
+
+    What the flush acknowledges is gone after a power loss. This harness's mutants led to it in this driver.
+    Breaks: a flush waits for the FUA writes that it overlaps, and looks once more whether the disk has stopped.
+    """
+
+    class flusher(Flusher):  # noqa: N801
+        async def _run(self) -> StorageError | None:
+            self._begun += 1
+            mine = self._begun
+            try:
+                await flush(self._storage)
+            except StorageError as error:
+                self._lifecycle.fail(error)
+                return error
+            finally:
+                self._running = None
+            self._covered = mine
+            for tell in self.on_covered:
+                tell()
+            return None
 
 
 class FlushRetried(WithFlusher):
