@@ -44,9 +44,16 @@ class EntryBesideData(Disk):
 
     async def _allocate(self, segment: Segment, data: memoryview) -> None:
         slot = await self._take_clean()
-        await settle_all(self._write_data(slot, segment, data), self._commit_always(segment, slot))
+        begun: list[Slot] = []
+        try:
+            await settle_all(self._write_data(slot, segment, data), self._commit_beside(segment, slot, begun))
+        except BaseException:
+            if not begun:
+                self._spoil(slot)
+            raise
 
-    async def _commit_always(self, segment: Segment, slot: Slot) -> None:
+    async def _commit_beside(self, segment: Segment, slot: Slot, begun: list[Slot]) -> None:
+        begun.append(slot)
         await self._commit(segment.block, slot)
 
 
