@@ -7,8 +7,6 @@ import pytest
 from faults.corpus.catalogue import WAITING, Bug, bug, name_of
 from faults.corpus.variants import closing
 from faults.corpus.witnesses import FOLDER
-from faults.runs.run import run
-from faults.simulation.tape import ExploringTape
 
 NAMES = [name_of(getattr(closing, name)) for name in closing.__all__]
 WITNESSED = [name for name in NAMES if (FOLDER / f"{name}.json").exists()]
@@ -23,9 +21,3 @@ def test_it_is_found_within_its_budget_without_a_hint(name: str, is_found: Calla
 @pytest.mark.parametrize("name", WITNESSED)
 def test_its_witness_shows_it_and_not_the_driver(name: str, is_witnessed: Callable[[Bug], None]) -> None:
     is_witnessed(bug(name))
-
-
-@pytest.mark.parametrize("row", [row for row in WAITING if row.name in NAMES], ids=lambda row: row.name)
-def test_one_that_cannot_be_found_yet_is_still_a_driver(row: Bug) -> None:
-    """It opens, reads and writes: what is missing is in the harness, and not in the variant."""
-    assert run(row.target(), ExploringTape(0)).failure is None
