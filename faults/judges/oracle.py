@@ -52,7 +52,7 @@ class Write:
     before: dict[int, set[bytes]] = field(default_factory=dict)
     """What was settled in each sector when it was issued."""
     is_doubtful: bool = False
-    """A flush failed while it was under way, and may have taken back what had been written of it; nobody knows yet."""
+    """A flush failed before it ended, and may have taken back it, or the way to it; the driver does not know yet."""
 
     parts: dict[int, tuple[int, bytes]] = field(default_factory=dict)
     """For each sector the first byte within it, and the bytes there."""
@@ -105,6 +105,8 @@ class Oracle:
         """The disk is one that makes nothing stable any more, and says so, once a flush or an FUA write has failed."""
         self._lost: dict[int, set[bytes]] = {}
         """What readers may see since something was given up in this session; no flush of a disk that stops means it."""
+        self._is_untold = False
+        """A flush has failed, and the driver does not know yet: it acknowledges what nobody can vouch for."""
         self._given_up: set[int] = set()
         """Sectors of which the host may show what it will never write: when it forgets them, they go back."""
 
@@ -117,7 +119,7 @@ class Oracle:
 
     def begin_write(self, offset: int, data: bytes, name: str, *, fua: bool = False) -> Write:
         """From now on each sector may be old or new."""
-        write = Write(offset, data, name, fua)
+        write = Write(offset, data, name, fua, is_doubtful=self._is_untold)
         for other in self._under_way:
             if write.overlaps(other):
                 write.rivals.append(other)
@@ -231,6 +233,7 @@ class Oracle:
 
     def fail_flush(self) -> None:
         """A flush of the storage failed and pages were given up: a reader may see what is stable, too."""
+        self._is_untold = True
         self._given_up.update(self._stable)
         for sector, values in self._stable.items():
             settled = self._settled.get(sector, {_BLANK})
@@ -246,6 +249,7 @@ class Oracle:
 
     def tell_of_flush(self) -> None:
         """The driver knows now that a flush has failed: what it acknowledges from here on, it vouches for."""
+        self._is_untold = False
         for write in self._under_way:
             write.is_doubtful = False
 
@@ -275,6 +279,7 @@ class Oracle:
         return {sector: frozenset(values) for sector, values in self._settled.items()}
 
     def _end_writes(self) -> None:
+        self._is_untold = False
         self._lost.clear()
         self._under_way.clear()
         self._by_sector.clear()

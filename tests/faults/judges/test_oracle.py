@@ -265,6 +265,7 @@ def test_a_write_over_what_was_given_up_is_saved_by_the_next_flush() -> None:
     oracle = Oracle(SECTOR)
     oracle.fail_write(oracle.begin_write(0, bytes([1]) * SECTOR, "A0"))
     oracle.fail_flush()
+    oracle.tell_of_flush()
     assert oracle.gave_up
     oracle.end_write(oracle.begin_write(0, bytes([2]) * SECTOR, "A1"))
     assert not oracle.gave_up
@@ -299,3 +300,16 @@ def test_after_a_reopen_nothing_is_asked_of_what_was_lost() -> None:
     oracle.end_flush(oracle.begin_flush(), succeeded=True)
     oracle.lose_power()
     oracle.observe(bytes(512), "after power loss")
+
+
+def test_what_is_acknowledged_before_the_driver_can_know_of_a_failed_flush_is_in_doubt() -> None:
+    """It has failed, and took the way to the block back; its task has not stepped; a new write is acknowledged."""
+    oracle = Oracle(SECTOR)
+    oracle.fail_flush()
+    oracle.end_write(oracle.begin_write(0, bytes([1]) * SECTOR, "A0"))
+    oracle.kill()
+    oracle.observe(bytes(SECTOR), "after the kill")
+    oracle.tell_of_flush()
+    oracle.end_write(oracle.begin_write(0, bytes([2]) * SECTOR, "A1"))
+    with pytest.raises(Violation):
+        oracle.observe(bytes(SECTOR), "after a write that came later")
