@@ -9,10 +9,9 @@ traces are compared: that is what the word "replay" rests on.
 Rule 2: seeds are taken in order by however many processes; a search says how far it has come.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 from faults.failures.artifact import of_outcome, save_artifact
@@ -23,7 +22,7 @@ from faults.foreign.subject import subject_of
 from faults.foreign.summary import Failed, Group, Part, Summary
 from faults.runs.workload import Profile
 from faults.search.budget import Budget
-from faults.search.pool import spread
+from faults.search.pool import batches, spread
 from faults.simulation.tape import ExploringTape, ReplayTape
 
 __all__ = ["Search"]
@@ -66,7 +65,7 @@ class Search:
 
         work = partial(_run_seeds, self.driver, self.profile)
         try:
-            spread(work, _split(base, budget.runs), take, processes=processes, is_over=budget.is_over)
+            spread(work, batches(base, budget.runs, BATCH), take, processes=processes, is_over=budget.is_over)
         except KeyboardInterrupt:
             summary.was_interrupted = True
         summary.seconds = budget.spent
@@ -89,15 +88,6 @@ class Search:
         group = Group(outcome.kind, outcome.failure or "", failed.seed, summary.part.runs, budget.spent, path)
         summary.groups[outcome.kind] = group
         self.found(group)
-
-
-def _split(base: int, runs: int | None) -> Iterator[range]:
-    """The seeds, a few at a time."""
-    end = None if runs is None else base + runs
-    for first in count(base, BATCH):
-        if end is not None and first >= end:
-            return
-        yield range(first, first + BATCH if end is None else min(first + BATCH, end))
 
 
 def _run_seeds(driver: Driver, profile: Profile, seeds: range) -> Part:

@@ -7,10 +7,9 @@ Rule 3: the search doubts itself. A sample of the seeds runs twice, and the trac
 Rule 4: an interrupt ends the search, and not its summary.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from faults.failures.artifact import of_outcome, save_artifact
 from faults.runs.workload import Profile
 from faults.search.budget import Budget
 from faults.search.coverage import Coverage
-from faults.search.pool import spread
+from faults.search.pool import batches, spread
 from faults.search.subject import Subject, find
 from faults.simulation.tape import ExploringTape
 
@@ -134,20 +133,11 @@ def campaign(
 
     work = partial(_batch, job) if processes > 1 else partial(_batch, job, subject=subject)
     try:
-        spread(work, _split(base, budget.runs), take, processes=processes, is_over=is_over)
+        spread(work, batches(base, budget.runs, BATCH), take, processes=processes, is_over=is_over)
     except KeyboardInterrupt:
         summary.was_interrupted = True
     summary.seconds = budget.spent
     return summary
-
-
-def _split(base: int, runs: int | None) -> Iterator[range]:
-    """The seeds, a batch at a time."""
-    end = None if runs is None else base + runs
-    for first in count(base, BATCH):
-        if end is not None and first >= end:
-            return
-        yield range(first, first + BATCH if end is None else min(first + BATCH, end))
 
 
 def _batch(job: Job, seeds: range, subject: Subject | None = None) -> Summary:

@@ -9,10 +9,11 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from itertools import count
 from multiprocessing import get_context
 from typing import TypeVar
 
-__all__ = ["cores", "spread"]
+__all__ = ["batches", "cores", "spread"]
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -66,6 +67,15 @@ def _feed(
             take(each.result())
     for each in pending:
         take(each.result())
+
+
+def batches(first: int, runs: int | None, size: int) -> Iterator[range]:
+    """``runs`` seeds from ``first`` on, ``size`` at a time; None: without end."""
+    end = None if runs is None else first + runs
+    for start in count(first, size):
+        if end is not None and start >= end:
+            return
+        yield range(start, start + size if end is None else min(start + size, end))
 
 
 def cores() -> int:

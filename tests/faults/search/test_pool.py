@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 
 import pytest
 
-from faults.search.pool import cores, spread
+from faults.search.pool import batches, cores, spread
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -44,3 +44,10 @@ def test_what_a_job_raises_ends_the_search(processes: int) -> None:
 
 def test_there_is_at_least_one_core() -> None:
     assert cores() >= 1
+
+
+def test_seeds_come_in_batches_and_none_twice() -> None:
+    assert list(batches(5, 7, 3)) == [range(5, 8), range(8, 11), range(11, 12)]
+    assert list(batches(5, 6, 3)) == [range(5, 8), range(8, 11)]
+    assert list(batches(5, 0, 3)) == []
+    assert list(islice(batches(5, None, 3), 2)) == [range(5, 8), range(8, 11)]
