@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from faults.exhaustive.interleave import Interleaving, interleave
 from faults.failures.artifact import of_outcome, save_artifact
 from faults.search.budget import Budget
-from faults.search.pool import spread
+from faults.search.search import SoFar, search
 from faults.search.subject import Subject, find
 from faults.simulation.tape import ReplayTape
 from faults.vdi import VDI
@@ -86,13 +86,11 @@ class Row(NamedTuple):
 
 
 @dataclass
-class PairsSummary:
+class PairsSummary(SoFar):
     """How far the search came."""
 
     total: int
     rows: list[Row] = field(default_factory=list)
-    seconds: float = 0.0
-    was_interrupted: bool = False
 
     @property
     def failed(self) -> list[Row]:
@@ -117,7 +115,7 @@ class PairsSummary:
             f"{self.verdict}, {runs} runs and {images} crash images in {self.seconds:.1f} s, {len(self.failed)} failed"
         ]
         lines += [f"not exhausted: {row}" for row in self.rows if not row.is_exhausted]
-        return "\n".join(lines + ["interrupted"] * self.was_interrupted)
+        return self.told(lines)
 
 
 def pairs(
@@ -141,7 +139,6 @@ def pairs(
         progress: is told each row as it comes.
     """
     todo = [job for job in jobs() if only(job)]
-    budget = budget or Budget()
     summary = PairsSummary(len(todo))
 
     def take(row: Row) -> None:
@@ -149,12 +146,8 @@ def pairs(
         progress(row)
 
     work = partial(_row, subject.name, folder, limit, subject=subject if processes == 1 else None)
-    try:
-        spread(work, iter(todo), take, processes=processes, is_over=budget.is_over)
-    except KeyboardInterrupt:
-        summary.was_interrupted = True
+    search(work, iter(todo), take, summary, budget=budget or Budget(), processes=processes)
     summary.rows.sort(key=lambda row: todo.index(row.job))
-    summary.seconds = budget.spent
     return summary
 
 

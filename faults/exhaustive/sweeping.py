@@ -16,7 +16,7 @@ from faults.failures.artifact import of_outcome, save_artifact
 from faults.runs.run import Outcome
 from faults.search.budget import Budget
 from faults.search.coverage import Coverage
-from faults.search.pool import spread
+from faults.search.search import SoFar, first_few, search
 from faults.search.subject import Subject, find
 from faults.simulation.tape import Tape
 from faults.target import Target
@@ -24,7 +24,6 @@ from faults.target import Target
 __all__ = ["SweepSummary", "MARK", "case_subject", "sweep"]
 
 MARK = " sweep "
-TOLD_MAX = 5
 BATCH = 8
 """Workloads between two looks at the clock."""
 
@@ -39,7 +38,7 @@ class Failed(NamedTuple):
 
 
 @dataclass
-class SweepSummary:
+class SweepSummary(SoFar):
     """How far a sweep came."""
 
     total: int
@@ -48,15 +47,13 @@ class SweepSummary:
     runs: int = 0
     found: list[Failed] = field(default_factory=list)
     coverage: Coverage = field(default_factory=Coverage)
-    seconds: float = 0.0
-    was_interrupted: bool = False
 
-    def __iadd__(self, other: "SweepSummary") -> "SweepSummary":
+    def take(self, other: "SweepSummary") -> None:
+        """Take in what more workloads have shown."""
         self.workloads += other.workloads
         self.runs += other.runs
         self.found = sorted(self.found + other.found, key=lambda each: (len(each.case), each))
         self.coverage += other.coverage
-        return self
 
     @property
     def verdict(self) -> str:
@@ -66,10 +63,9 @@ class SweepSummary:
         return f"cut: {self.workloads} of {self.total} workloads"
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict}, {self.runs} cases in {self.seconds:.1f} s, {len(self.found)} failed"]
-        lines += [f"{each.case}: {each.kind}: {each.failure} [{each.path}]" for each in self.found[:TOLD_MAX]]
-        lines += [f"… and {len(self.found) - TOLD_MAX} more"] * (len(self.found) > TOLD_MAX)
-        return "\n".join(lines + ["interrupted"] * self.was_interrupted)
+        line = f"{self.verdict}, {self.runs} cases in {self.seconds:.1f} s, {len(self.found)} failed"
+        found = [f"{each.case}: {each.kind}: {each.failure} [{each.path}]" for each in self.found]
+        return self.told([line, *first_few(found)])
 
 
 def sweep(
@@ -96,26 +92,18 @@ def sweep(
         ValueError: the subject is a story, which has no workloads.
     """
     target = _target(subject)
-    budget = budget or Budget()
     summary = SweepSummary(sum(len(OPERATIONS) ** length for length in range(1, most + 1)))
-
-    def take(part: SweepSummary) -> None:
-        nonlocal summary
-        summary += part
-        summary.seconds = budget.spent
-        progress(summary)
-
-    def is_over() -> bool:
-        return budget.is_over() or (bool(summary.found) and not collect)
-
     todo = workloads(most)
-    jobs = iter(lambda: tuple(islice(todo, BATCH)), ())
-    work = partial(_batch, subject.name, folder, pairs, target=target if processes == 1 else None)
-    try:
-        spread(work, jobs, take, processes=processes, is_over=is_over)
-    except KeyboardInterrupt:
-        summary.was_interrupted = True
-    summary.seconds = budget.spent
+    search(
+        partial(_batch, subject.name, folder, pairs, target=target if processes == 1 else None),
+        iter(lambda: tuple(islice(todo, BATCH)), ()),
+        summary.take,
+        summary,
+        budget=budget or Budget(),
+        processes=processes,
+        is_found=lambda: summary.found and not collect,
+        progress=lambda: progress(summary),
+    )
     return summary
 
 

@@ -22,7 +22,8 @@ from faults.foreign.subject import subject_of
 from faults.foreign.summary import Failed, Group, Part, Summary
 from faults.runs.workload import Profile
 from faults.search.budget import Budget
-from faults.search.pool import batches, spread
+from faults.search.pool import batches
+from faults.search.search import search
 from faults.simulation.tape import ExploringTape, ReplayTape
 
 __all__ = ["Search"]
@@ -60,15 +61,16 @@ class Search:
             summary.part += part
             for failed in part.failed:
                 self._sort_in(failed, budget)
-            summary.seconds = budget.spent
-            self.progress(summary)
 
-        work = partial(_run_seeds, self.driver, self.profile)
-        try:
-            spread(work, batches(base, budget.runs, BATCH), take, processes=processes, is_over=budget.is_over)
-        except KeyboardInterrupt:
-            summary.was_interrupted = True
-        summary.seconds = budget.spent
+        search(
+            partial(_run_seeds, self.driver, self.profile),
+            batches(base, budget.runs, BATCH),
+            take,
+            summary,
+            budget=budget,
+            processes=processes,
+            progress=lambda: self.progress(summary),
+        )
         return summary
 
     def _sort_in(self, failed: Failed, budget: Budget) -> None:

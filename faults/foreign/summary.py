@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from faults.foreign.world import ForeignOutcome
 from faults.search.coverage import Coverage
+from faults.search.search import SoFar
 from faults.simulation.tape import Draw
 
 __all__ = ["Failed", "Group", "Part", "Summary"]
@@ -73,7 +74,7 @@ class Part:
 
 
 @dataclass
-class Summary:
+class Summary(SoFar):
     """A search so far."""
 
     name: str
@@ -82,8 +83,6 @@ class Summary:
     """Failures by kind, as they were met."""
     groups: dict[str, Group] = field(default_factory=dict)
     """By kind, reduced."""
-    seconds: float = 0.0
-    was_interrupted: bool = False
 
     @property
     def doubts(self) -> str:
@@ -105,8 +104,7 @@ class Summary:
             *(f"  {number:5} {kind}" for kind, number in sorted(self.kinds.items())),
             *(f"found: {_told(group)}" for group in sorted(self.groups.values(), key=lambda each: each.runs)),
         ]
-        lines += ["found: nothing"] * (not self.groups) + ["interrupted"] * self.was_interrupted
-        return "\n".join(lines)
+        return self.told(lines + ["found: nothing"] * (not self.groups))
 
 
 def _told(group: Group) -> str:

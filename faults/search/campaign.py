@@ -4,7 +4,6 @@ Rule 1: a failure is in its file before anything else is done with it.
 Rule 2: what is found does not depend on how many processes look: of the failures the one with the
 lowest seed counts, and the seeds below it were all run.
 Rule 3: the search doubts itself. A sample of the seeds runs twice, and the traces are compared.
-Rule 4: an interrupt ends the search, and not its summary.
 """
 
 from collections.abc import Callable
@@ -17,13 +16,13 @@ from faults.failures.artifact import of_outcome, save_artifact
 from faults.runs.workload import Profile
 from faults.search.budget import Budget
 from faults.search.coverage import Coverage
-from faults.search.pool import batches, spread
+from faults.search.pool import batches
+from faults.search.search import SoFar, first_few, search
 from faults.search.subject import Subject, find
 from faults.simulation.tape import ExploringTape
 
 __all__ = ["Found", "Job", "Summary", "campaign"]
 
-TOLD_MAX = 5
 BATCH = 50
 """Runs between two looks at the clock."""
 
@@ -50,7 +49,7 @@ class Job(NamedTuple):
 
 
 @dataclass
-class Summary:
+class Summary(SoFar):
     """What a search has seen."""
 
     first: int
@@ -65,10 +64,9 @@ class Summary:
     """Seeds that ran differently the second time."""
     found: list[Found] = field(default_factory=list)
     coverage: Coverage = field(default_factory=Coverage)
-    seconds: float = 0.0
-    was_interrupted: bool = False
 
-    def __iadd__(self, other: "Summary") -> "Summary":
+    def take(self, other: "Summary") -> None:
+        """Take in what more runs have shown."""
         self.runs += other.runs
         self.steps += other.steps
         self.images += other.images
@@ -77,7 +75,6 @@ class Summary:
         self.unlike = sorted(self.unlike + other.unlike)
         self.found = sorted(self.found + other.found)
         self.coverage += other.coverage
-        return self
 
     @property
     def is_clean(self) -> bool:
@@ -92,9 +89,8 @@ class Summary:
             f"{self.checked} runs made twice: {'all alike' if not self.unlike else f'UNLIKE: seeds {self.unlike}'}",
             _told(self.coverage),
         ]
-        lines += [f"seed {each.seed}: {each.kind}: {each.failure} [{each.path}]" for each in self.found[:TOLD_MAX]]
-        lines += [f"… and {len(self.found) - TOLD_MAX} more"] * (len(self.found) > TOLD_MAX)
-        return "\n".join(lines + ["interrupted"] * self.was_interrupted)
+        found = [f"seed {each.seed}: {each.kind}: {each.failure} [{each.path}]" for each in self.found]
+        return self.told(lines + first_few(found))
 
 
 def campaign(
@@ -122,21 +118,16 @@ def campaign(
     budget = budget or Budget(1000)
     summary = Summary(base)
 
-    def take(part: Summary) -> None:
-        nonlocal summary
-        summary += part
-        summary.seconds = budget.spent
-        progress(summary)
-
-    def is_over() -> bool:
-        return budget.is_over() or (bool(summary.found) and not collect)
-
-    work = partial(_batch, job) if processes > 1 else partial(_batch, job, subject=subject)
-    try:
-        spread(work, batches(base, budget.runs, BATCH), take, processes=processes, is_over=is_over)
-    except KeyboardInterrupt:
-        summary.was_interrupted = True
-    summary.seconds = budget.spent
+    search(
+        partial(_batch, job) if processes > 1 else partial(_batch, job, subject=subject),
+        batches(base, budget.runs, BATCH),
+        summary.take,
+        summary,
+        budget=budget,
+        processes=processes,
+        is_found=lambda: summary.found and not collect,
+        progress=lambda: progress(summary),
+    )
     return summary
 
 
