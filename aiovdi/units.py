@@ -5,8 +5,9 @@ Rule 2: blocks, slots and sectors are different integers, so they are different 
 Rule 3: nobody else calls ``divmod`` on an offset; a request becomes segments here.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, NewType
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple, NewType, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -27,6 +28,7 @@ __all__ = [
     "align_down",
     "align_up",
     "as_bytes_view",
+    "runs_of",
     "segments",
 ]
 
@@ -74,6 +76,18 @@ def align_down(value: int, unit: int) -> int:
 def align_up(value: int, unit: int) -> int:
     """The smallest multiple of ``unit`` that is at least ``value``."""
     return -(-value // unit) * unit
+
+
+Index = TypeVar("Index", bound=int)
+
+
+def runs_of(ascending: Iterable[Index]) -> list[tuple[Index, Index]]:
+    """First and last of each run of neighbours."""
+    runs = []
+    for _, run in groupby(enumerate(ascending), key=lambda pair: pair[1] - pair[0]):
+        members = [index for _, index in run]
+        runs.append((members[0], members[-1]))
+    return runs
 
 
 def as_bytes_view(buffer: ReadableBuffer) -> memoryview:

@@ -2,12 +2,13 @@
 
 import mmap
 from array import array
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiovdi.units import MiB, Segment, align_down, align_up, as_bytes_view, segments
+from aiovdi.units import MiB, Segment, align_down, align_up, as_bytes_view, runs_of, segments
 
 offsets = st.integers(0, 1 << 62)
 sizes = st.integers(9, 27).map(lambda bits: 1 << bits)
@@ -39,6 +40,13 @@ def test_alignment_brackets_the_value_by_less_than_a_unit(value: int, unit: int)
     assert down <= value <= up
     assert down % unit == up % unit == 0
     assert up - down == (0 if value % unit == 0 else unit)
+
+
+@given(st.sets(st.integers(0, 30)))
+def test_runs_hold_every_index_once_and_none_continues_another(indices: set[int]) -> None:
+    runs = runs_of(sorted(indices))
+    assert [index for first, last in runs for index in range(first, last + 1)] == sorted(indices)
+    assert all(last + 1 < first for (_, last), (first, _) in pairwise(runs))
 
 
 @pytest.mark.parametrize(

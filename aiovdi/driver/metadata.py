@@ -12,7 +12,6 @@ later flush has covered that rewrite.
 
 import asyncio
 from collections.abc import Callable
-from itertools import groupby
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from aiovdi.errors import StorageError, VDIError
 from aiovdi.format.header import patch
 from aiovdi.settling import Settling, own, settle_all
 from aiovdi.storage.base import Storage, write_full
-from aiovdi.units import BlockIndex, Slot
+from aiovdi.units import BlockIndex, Slot, runs_of
 
 __all__ = ["Entry", "MetadataWriter", "Outcome"]
 
@@ -139,7 +138,7 @@ class MetadataWriter:
         entries = self._issue()
         sectors = {self._blockmap.sector_of(entry.block) for entry in entries}
         asked = set(self._unsettled) if settlers else set()
-        runs = list(_runs(sorted(sectors | asked)))
+        runs = runs_of(sorted(sectors | asked))
         try:
             if len(runs) == 1:
                 await self._write(*runs[0], entries)
@@ -212,15 +211,6 @@ class MetadataWriter:
         raw = patch(self._header, blocks_allocated=blocks_allocated, uuid_modify=uuid_modify)
         await write_full(self._storage, memoryview(raw), 0)
         self._header = raw
-
-
-def _runs(sectors: list[SectorIndex]) -> list[tuple[SectorIndex, SectorIndex]]:
-    """First and last of each run of neighbours in an ascending list."""
-    runs = []
-    for _, group in groupby(enumerate(sectors), key=lambda pair: pair[1] - pair[0]):
-        members = [sector for _, sector in group]
-        runs.append((members[0], members[-1]))
-    return runs
 
 
 def _resolve(waiter: asyncio.Future[None], error: StorageError | None) -> None:

@@ -34,7 +34,7 @@ from aiovdi.errors import StorageError, VDIError
 from aiovdi.format.header import Header
 from aiovdi.settling import join, own
 from aiovdi.storage.base import Storage, resize, write_zeroes
-from aiovdi.units import GiB, Slot
+from aiovdi.units import GiB, Slot, runs_of
 
 __all__ = ["Slots"]
 
@@ -220,8 +220,9 @@ class Slots:
 
     async def _scrub(self, slots: list[Slot]) -> None:
         """Let dirty ``slots`` read zeros. Never by discard, which proves nothing."""
-        for first, length in _runs(slots):
-            await write_zeroes(self._storage, length=length * self._header.slot_stride, offset=self._offset(first))
+        for first, last in runs_of(slots):
+            length = self._offset(last + 1) - self._offset(first)
+            await write_zeroes(self._storage, length=length, offset=self._offset(first))
 
     async def _count(self, count: int) -> None:
         """Raise the header's count, if it is below ``count``. QEMU and VirtualBox allocate at it without looking."""
@@ -247,14 +248,3 @@ class Slots:
 
 def _each(runs: Iterator[tuple[Slot, Slot]]) -> Iterator[Slot]:
     return (Slot(slot) for first, stop in runs for slot in range(first, stop))
-
-
-def _runs(slots: list[Slot]) -> list[tuple[Slot, int]]:
-    """First slot and length of each run of neighbours in an ascending list."""
-    runs: list[tuple[Slot, int]] = []
-    for slot in slots:
-        if runs and slot == runs[-1][0] + runs[-1][1]:
-            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-        else:
-            runs.append((slot, 1))
-    return runs
