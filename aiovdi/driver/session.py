@@ -100,12 +100,16 @@ class Session:
         await self._slots.drain()
         await self._metadata.drain()
         self._lifecycle.refuse_if_failed()
-        await self._metadata.settle()
-        await self.flusher.flush()
-        assert not self._slots.has_doubtful
+        await self._settle()
         if self._is_dynamic():
             await self._cut()
         await self.flusher.flush()
+
+    async def _settle(self) -> None:
+        """Every entry that the storage has is one that is known, also after a power loss."""
+        await self._metadata.settle()
+        await self.flusher.flush()
+        assert not self._slots.has_doubtful
 
     def _is_dynamic(self) -> bool:
         return self.header.image_type is not ImageType.FIXED

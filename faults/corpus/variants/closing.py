@@ -67,15 +67,7 @@ class CloseOverDoubt(WithSession):
     """
 
     class session(Session):  # noqa: N801
-        async def finish(self) -> None:
-            if not self.begun:
-                await super().finish()
-                return
-            self._lifecycle.refuse_if_failed()
-            await self._slots.drain()
-            await self._metadata.drain()
-            await self.flusher.flush()
-            await self._cut()
+        async def _settle(self) -> None:
             await self.flusher.flush()
 
 
@@ -86,16 +78,8 @@ class CutBeforeFlush(WithSession):
     """
 
     class session(Session):  # noqa: N801
-        async def finish(self) -> None:
-            if not self.begun:
-                await super().finish()
-                return
-            self._lifecycle.refuse_if_failed()
-            await self._slots.drain()
-            await self._metadata.drain()
+        async def _settle(self) -> None:
             await self._metadata.settle()
-            await self._cut()
-            await self.flusher.flush()
 
 
 class NothingIsClosed(Disk):
