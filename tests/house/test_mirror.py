@@ -1,7 +1,7 @@
 """Every module has a test module of the mirrored name.
 
-``aiovdi/x/y.py`` is tried by ``tests/x/test_y.py``, ``faults/y.py`` by ``tests/faults/test_y.py``. A folder
-inside ``faults`` is one thing, such as a machine and its defects: ``tests/faults/test_x.py`` may try it whole.
+``aiovdi/x/y.py`` is tried by ``tests/x/test_y.py``, ``faults/x/y.py`` by ``tests/faults/x/test_y.py``. A folder
+inside ``faults`` may be one thing, such as the variants of the driver: then ``tests/faults/test_x.py`` tries it whole.
 
 An ``__init__`` that only collects names has nothing to try; one with code is tried under its
 package's name.
@@ -30,8 +30,9 @@ def mirror(path: str) -> str:
 def mirror_of_folder(path: str) -> str:
     """Of a module in a folder inside ``faults``; of any other its own mirror."""
     source = PurePosixPath(path)
+    folder = source.parent
     if source.parts[0] == "faults" and len(source.parts) > 2:
-        return f"tests/faults/test_{source.parts[1]}.py"
+        return str("tests" / folder.parent / f"test_{folder.name}.py")
     return mirror(path)
 
 
