@@ -8,23 +8,28 @@ Rule 2: the client is fio with libnbd over a unix socket; its figure is what it 
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from benchmarks import child
-from benchmarks.needs import Program
-from benchmarks.row import Figures, Measure, Run
+from benchmarks.needs import IO_URING, Library, Need, Program
+from benchmarks.row import Bar, Figures, Measure, Metric, Side
 from benchmarks.scratch import Scratch
 
 __all__ = [
     "AIOVDI",
     "AIOVDI_CORE",
+    "EXTRAS",
     "FIO",
     "NBDKIT",
+    "QEMU_AIO",
     "QEMU_NBD",
+    "Bench",
     "Job",
     "Server",
     "aiovdi",
@@ -33,12 +38,15 @@ __all__ = [
     "nbdkit",
     "qemu_nbd",
     "serving",
-    "turn",
 ]
 
 FIO = Program("fio", debian_package="fio")
 QEMU_NBD = Program("qemu-nbd", debian_package="qemu-utils")
 NBDKIT = Program("nbdkit", debian_package="nbdkit")
+EXTRAS = (IO_URING, Library("uvloop", "uvloop"))
+"""What ``aiovdi serve`` is at its fastest with."""
+QEMU_AIO = ("threads", "io_uring")
+"""The ways in which qemu-nbd does its I/O."""
 
 AIOVDI = child.AIOVDI
 AIOVDI_CORE = (
@@ -130,18 +138,32 @@ def iops_in(output: str) -> float:
     return float(job["read"]["iops"] + job["write"]["iops"])
 
 
-def turn(server: Server, jobs: Mapping[str, Job], *, image: Callable[[Scratch], object], size: int) -> Run:
-    """A side: in each turn a fresh server on the row's image, and the jobs one after the other."""
+@dataclass(frozen=True)
+class Bench:
+    """What the sides of a row have in common: a server on the same image in each turn, and fio's jobs in order."""
+
+    jobs: Mapping[str, Job]
+    image: Callable[[Scratch], Awaitable[Path]]
+    size: int
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        return tuple(Metric(name, unit="requests/s", better="more") for name in self.jobs)
+
+    def side(self, name: str, server: Server, *needs: Need, bars: Mapping[str, Bar] = MappingProxyType({})) -> Side:
+        return Side(name, partial(self._serve, server), needs=(FIO, *needs), bars=bars)
+
+    def qemu_sides(self, bars: Mapping[str, Bar]) -> tuple[Side, ...]:
+        """Both modes: a bar is to be reached against the better one, so against each."""
+        return tuple(self.side(f"qemu-nbd, {aio}", qemu_nbd(aio), QEMU_NBD, bars=bars) for aio in QEMU_AIO)
 
     @asynccontextmanager
-    async def run(scratch: Scratch) -> AsyncIterator[Measure]:
-        path = await image(scratch)  # type: ignore[misc]
+    async def _serve(self, server: Server, scratch: Scratch) -> AsyncIterator[Measure]:
+        path = await self.image(scratch)
 
         async def measure() -> Figures:
             at = scratch.fresh(".sock")
             async with serving(server(path, at), at) as uri:
-                return {name: await fio(uri, job, size=size) for name, job in jobs.items()}
+                return {name: await fio(uri, job, size=self.size) for name, job in self.jobs.items()}
 
         yield measure
-
-    return run

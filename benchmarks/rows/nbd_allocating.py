@@ -13,7 +13,7 @@ from functools import partial
 from aiovdi.units import MiB
 from benchmarks import child
 from benchmarks.images import blank
-from benchmarks.nbd import QEMU_NBD, Server, aiovdi, qemu_nbd, serving
+from benchmarks.nbd import QEMU_AIO, QEMU_NBD, Server, aiovdi, qemu_nbd, serving
 from benchmarks.needs import QEMU_IMG
 from benchmarks.row import Bar, Figures, Measure, Metric, Row, Side
 from benchmarks.rows.allocating_writes import COUNT, DATA, DEPTH, SIZE, seconds_in
@@ -48,7 +48,7 @@ ROW = Row(
             needs=(QEMU_IMG, QEMU_NBD),
             bars={"writes": Bar(floor=10, aim=30)},
         )
-        for aio in ("threads", "io_uring")
+        for aio in QEMU_AIO
     ),
     rounds=5,
     warm_up=False,

@@ -6,30 +6,16 @@ own loop, and threads. The bar is for random writes with 32 requests under way, 
 qemu-nbd; none of them is done on the event loop. The other jobs are for information.
 """
 
-from benchmarks.nbd import AIOVDI_CORE, FIO, QEMU_NBD, aiovdi, qemu_nbd, turn
-from benchmarks.row import Bar, Metric, Row, Side
-from benchmarks.rows.nbd_small import JOBS, SIZE, the_image
+from benchmarks.nbd import AIOVDI_CORE, aiovdi
+from benchmarks.row import Bar, Row
+from benchmarks.rows.nbd_small import BENCH
 
 ROW = Row(
     __name__,
     __doc__,
-    metrics=tuple(Metric(name, unit="requests/s", better="more") for name in JOBS),
-    ours=(
-        Side(
-            "aiovdi serve, core install",
-            turn(aiovdi("--aio", "threads", words=AIOVDI_CORE), JOBS, image=the_image, size=SIZE),
-            needs=(FIO,),
-        ),
-    ),
-    peers=tuple(
-        Side(
-            f"qemu-nbd, {aio}",
-            turn(qemu_nbd(aio), JOBS, image=the_image, size=SIZE),
-            needs=(FIO, QEMU_NBD),
-            bars={"write, 32": Bar(floor=0.7, aim=1)},
-        )
-        for aio in ("threads", "io_uring")
-    ),
+    metrics=BENCH.metrics,
+    ours=(BENCH.side("aiovdi serve, core install", aiovdi("--aio", "threads", words=AIOVDI_CORE)),),
+    peers=BENCH.qemu_sides({"write, 32": Bar(floor=0.7, aim=1)}),
     rounds=7,
     warm_up=False,
 )

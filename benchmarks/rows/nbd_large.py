@@ -9,9 +9,8 @@ has no format between: what is missing to its rate is the price of VDI and of Py
 from pathlib import Path
 
 from aiovdi.units import MiB
-from benchmarks.nbd import FIO, NBDKIT, QEMU_NBD, Job, aiovdi, nbdkit, qemu_nbd, turn
-from benchmarks.needs import IO_URING, Library
-from benchmarks.row import Bar, Metric, Row, Side
+from benchmarks.nbd import EXTRAS, NBDKIT, Bench, Job, aiovdi, nbdkit
+from benchmarks.row import Bar, Row
 from benchmarks.rows.nbd_small import SIZE, the_image
 from benchmarks.scratch import Scratch
 
@@ -27,33 +26,16 @@ async def the_raw_file(scratch: Scratch) -> Path:
     return await scratch.once("filled.raw", make, space=SIZE)
 
 
+BENCH = Bench(JOBS, the_image, SIZE)
+RAW = Bench(JOBS, the_raw_file, SIZE)
 ROW = Row(
     __name__,
     __doc__,
-    metrics=tuple(Metric(name, unit="requests/s", better="more") for name in JOBS),
-    ours=(
-        Side(
-            "aiovdi serve",
-            turn(aiovdi(), JOBS, image=the_image, size=SIZE),
-            needs=(FIO, IO_URING, Library("uvloop", "uvloop")),
-        ),
-    ),
+    metrics=BENCH.metrics,
+    ours=(BENCH.side("aiovdi serve", aiovdi(), *EXTRAS),),
     peers=(
-        *(
-            Side(
-                f"qemu-nbd, {aio}",
-                turn(qemu_nbd(aio), JOBS, image=the_image, size=SIZE),
-                needs=(FIO, QEMU_NBD),
-                bars={"read": Bar(floor=1.2, aim=1.6), "write": Bar(floor=1.2, aim=1.6)},
-            )
-            for aio in ("threads", "io_uring")
-        ),
-        Side(
-            "nbdkit file, raw",
-            turn(nbdkit(), JOBS, image=the_raw_file, size=SIZE),
-            needs=(FIO, NBDKIT),
-            bars={"read": Bar(floor=0.7, aim=1.0), "write": Bar(floor=0.7, aim=1.0)},
-        ),
+        *BENCH.qemu_sides(dict.fromkeys(JOBS, Bar(floor=1.2, aim=1.6))),
+        RAW.side("nbdkit file, raw", nbdkit(), NBDKIT, bars=dict.fromkeys(JOBS, Bar(floor=0.7, aim=1.0))),
     ),
     rounds=7,
     warm_up=False,

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from aiovdi.units import MiB
 from benchmarks.images import filled
-from benchmarks.nbd import FIO, QEMU_NBD, Job, aiovdi, qemu_nbd, turn
-from benchmarks.needs import IO_URING, Library
-from benchmarks.row import Bar, Metric, Row, Side
+from benchmarks.nbd import EXTRAS, Bench, Job, aiovdi
+from benchmarks.row import Bar, Row
 from benchmarks.scratch import Scratch
 
 SIZE = 256 * MiB
@@ -35,23 +34,13 @@ async def the_image(scratch: Scratch) -> Path:
     return await scratch.once("filled.vdi", filled(SIZE), space=SIZE)
 
 
+BENCH = Bench(JOBS, the_image, SIZE)
 ROW = Row(
     __name__,
     __doc__,
-    metrics=tuple(Metric(name, unit="requests/s", better="more") for name in JOBS),
-    ours=(
-        Side(
-            "aiovdi serve",
-            turn(aiovdi(), JOBS, image=the_image, size=SIZE),
-            needs=(FIO, IO_URING, Library("uvloop", "uvloop")),
-        ),
-    ),
-    peers=tuple(
-        Side(
-            f"qemu-nbd, {aio}", turn(qemu_nbd(aio), JOBS, image=the_image, size=SIZE), needs=(FIO, QEMU_NBD), bars=BARS
-        )
-        for aio in ("threads", "io_uring")
-    ),
+    metrics=BENCH.metrics,
+    ours=(BENCH.side("aiovdi serve", aiovdi(), *EXTRAS),),
+    peers=BENCH.qemu_sides(BARS),
     rounds=7,
     warm_up=False,
 )

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.child import CommandFailed
 from benchmarks.images import filled
-from benchmarks.nbd import Job, aiovdi, fio, iops_in, nbdkit, qemu_nbd, serving
+from benchmarks.nbd import Bench, Job, aiovdi, fio, iops_in, nbdkit, qemu_nbd, serving
+from benchmarks.scratch import Scratch
 
 MiB = 1 << 20
 
@@ -42,6 +43,20 @@ async def test_a_server_is_there_for_its_turn_and_fio_reads_from_it(tmp_path: Pa
     async with serving(aiovdi()(image, at), at) as uri:
         assert await fio(uri, Job("randread", "4k", 4, seconds=0.2), size=2 * MiB) > 10
     assert not at.exists()
+
+
+async def test_a_side_answers_with_a_figure_for_each_job_of_its_row(tmp_path: Path, peer: object) -> None:
+    assert callable(peer)
+    peer("fio")
+
+    async def image(scratch: Scratch) -> Path:
+        return await scratch.once("x.vdi", filled(MiB))
+
+    bench = Bench({name: Job(f"rand{name}", "4k", 1, seconds=0.2) for name in ("read", "write")}, image, MiB)
+    async with bench.side("aiovdi serve", aiovdi()).run(Scratch(tmp_path)) as measure:
+        figures = await measure()
+    assert set(figures) == {metric.name for metric in bench.metrics}
+    assert all(figures.values())
 
 
 async def test_a_server_that_does_not_begin_says_why(tmp_path: Path) -> None:
