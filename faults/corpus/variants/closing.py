@@ -1,14 +1,13 @@
 """Broken ends of a session: a close that does not wait, or says what is not so yet."""
 
 from contextlib import suppress
-from typing import Any
 
 from aiovdi.driver.disk import Disk
 from aiovdi.driver.lifecycle import Lifecycle
 from aiovdi.driver.session import Session
 from aiovdi.driver.slots import Slots
 from aiovdi.errors import StorageError
-from faults.corpus.variants.parts import WithSession, WithSlots
+from faults.corpus.variants.parts import WithLifecycle, WithSession, WithSlots
 
 __all__ = [
     "CloseDoesNotWait",
@@ -20,21 +19,16 @@ __all__ = [
 ]
 
 
-class CloseDoesNotWait(Disk):
+class CloseDoesNotWait(WithLifecycle):
     """The closing steps begin while a write is in flight.
 
     It is acknowledged after the flush that should have covered it, or lands when the image is somebody else's.
     Breaks: only a disk without requests under way is taken apart.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._lifecycle.__class__ = _NeverWaits
-
-
-class _NeverWaits(Lifecycle):
-    async def idle(self) -> None:
-        return
+    class lifecycle(Lifecycle):  # noqa: N801
+        async def idle(self) -> None:
+            return
 
 
 class CloseRacesPrologue(WithSession):

@@ -1,19 +1,20 @@
 """How a variant takes the place of the real thing: one method of the disk, or one method of one of its parts.
 
 The driver has no switch for its bugs. A variant is a subclass that overrides a single step; where the
-step belongs to a part (slots, flusher, metadata writer, session), the part that the disk has made
+step belongs to a part (slots, flusher, metadata writer, session, lifecycle), the part that the disk has made
 becomes an instance of the subclass, with its state as it is.
 """
 
-from typing import Any
+from typing import Any, ClassVar
 
 from aiovdi.driver.disk import Disk
 from aiovdi.driver.flusher import Flusher
+from aiovdi.driver.lifecycle import Lifecycle
 from aiovdi.driver.metadata import MetadataWriter
 from aiovdi.driver.session import Session
 from aiovdi.driver.slots import Slots
 
-__all__ = ["NoFlush", "Other", "WithFlusher", "WithMetadata", "WithSession", "WithSlots"]
+__all__ = ["NoFlush", "Other", "WithFlusher", "WithLifecycle", "WithMetadata", "WithSession", "WithSlots"]
 
 
 def _become(part: Any, kind: type[Any]) -> None:
@@ -22,44 +23,48 @@ def _become(part: Any, kind: type[Any]) -> None:
     part.__class__ = kind
 
 
-class WithSlots(Disk):
+class _WithAnother(Disk):
+    part: ClassVar[str]
+    """Its name among the attributes of the disk, and among those of the variant, which holds its class."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        _become(getattr(self, f"_{self.part}"), getattr(self, self.part))
+
+
+class WithSlots(_WithAnother):
     """A disk with other slots."""
 
+    part = "slots"
     slots: type[Slots]
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        _become(self._slots, self.slots)
 
-
-class WithFlusher(Disk):
+class WithFlusher(_WithAnother):
     """A disk with another flusher."""
 
+    part = "flusher"
     flusher: type[Flusher]
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        _become(self._flusher, self.flusher)
 
-
-class WithMetadata(Disk):
+class WithMetadata(_WithAnother):
     """A disk with another metadata writer."""
 
+    part = "metadata"
     metadata: type[MetadataWriter]
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        _become(self._metadata, self.metadata)
 
-
-class WithSession(Disk):
+class WithSession(_WithAnother):
     """A disk with another prologue or close."""
 
+    part = "session"
     session: type[Session]
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        _become(self._session, self.session)
+
+class WithLifecycle(_WithAnother):
+    """A disk that admits requests, or waits for them, in another way."""
+
+    part = "lifecycle"
+    lifecycle: type[Lifecycle]
 
 
 class Other:
