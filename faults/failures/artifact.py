@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from faults.runs.run import Outcome
+from faults.runs.workload import Profile
 from faults.search.subject import Subject
 from faults.simulation.tape import Draw, ReplayTape, dump, load
-from faults.runs.workload import Profile
 
 __all__ = ["Artifact", "load_artifact", "of_outcome", "replay", "save_artifact", "verdict"]
 
@@ -48,7 +48,7 @@ class Artifact:
         """A file name that tells the failures of one target apart."""
         choices = blake2b(dump(self.draws).encode(), digest_size=4).hexdigest()
         words = [
-            *(word[:NAME_WORD_MAX] for word in self.target.split(":")),
+            *(word[:NAME_WORD_MAX] for word in self.target.split(":", 1)),
             self.kind,
             f"seed-{self.seed}" if self.seed is not None else choices,
         ]

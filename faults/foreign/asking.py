@@ -36,7 +36,9 @@ class Asking:
         return list(self._tokens)
 
     def possible(self, request: Request) -> Request:
-        """The request, or what comes nearest to it of what the driver offers."""
+        """The request, or what comes nearest to it of what the driver offers, and can bear."""
+        if request.kind == "read" and self.world.driver.grows and self._upstream.offers("flush"):
+            return Request(request.name, "flush")
         if self._upstream.offers(request.kind):
             return request
         kind = "read" if request.kind in ("flush", "discard") else "write"

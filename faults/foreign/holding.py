@@ -5,7 +5,7 @@ It knows nothing of devices: requests go up as they came, and replies are sent a
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiovdi.nbd.handshake import Negotiated, ServerHandshake
@@ -36,10 +36,12 @@ class HoldingExport:
 
     Args:
         take: is given each request as it arrives.
+        room: up to where it takes requests, if that is more: an image that grows.
     """
 
-    def __init__(self, size: int, take: Callable[[Arrived], object]) -> None:
+    def __init__(self, size: int, take: Callable[[Arrived], object], *, room: int = 0) -> None:
         self.info = ExportInfo(name="", size=size, flags=int(_OFFERS), contexts=())
+        self.room = max(size, room)
         self.take = take
         self.heard = 0
         """How many connections and requests came from the driver; not those that the protocol itself refuses."""
@@ -69,7 +71,8 @@ class _Link(asyncio.Protocol):
 
     def __init__(self, export: HoldingExport) -> None:
         self._export = export
-        self._handshake: ServerHandshake | None = ServerHandshake({"": export.info})
+        # QEMU 10.0 takes extended headers and then sends writes that lack their flag; simple ones do as well here.
+        self._handshake: ServerHandshake | None = ServerHandshake({"": export.info}, extended=False)
         self._parser: RequestParser | None = None
         self._replies: SimpleReplies | None = None
 
@@ -120,5 +123,6 @@ class _Link(asyncio.Protocol):
                 self.transport.close()
                 return b""
             self._handshake = None
-            self._parser, self._replies = RequestParser(event), replies_for(event)
+            terms = replace(event, export=replace(event.export, size=self._export.room))
+            self._parser, self._replies = RequestParser(terms), replies_for(terms)
         return b"" if self._handshake else handshake.take_rest()

@@ -38,6 +38,7 @@ def survive(world: World, end: str) -> None:
     else:
         world.met("power loss" if end == "power" else "kill")
         world.oracle.lose_power()  # a volatile cache is in the memory of the process, and dies with it
+        world.repair()
 
 
 async def judge(world: World, end: str) -> None:
@@ -74,10 +75,13 @@ async def _follow_up(world: World, complaint: str) -> None:
         raise world.violation(what, f"{complaint}. Then {violation}") from violation
 
 
-async def _write_everywhere(world: World) -> None:
-    """One session: a sector into each block, at its end, and a flush."""
+async def _write_everywhere(world: World, *, backwards: bool = False) -> None:
+    """One session: a sector into each block, at its end, and a flush.
+
+    ``backwards``: free blocks first, as those that a contradiction is about are mostly at the beginning.
+    """
     block_size = world.driver.block_size
-    ends = range(block_size, world.driver.size + 1, block_size)
+    ends = range(block_size, world.driver.size + 1, block_size)[:: -1 if backwards else 1]
     session = Session(world)
     try:
         await session.open()
@@ -94,11 +98,30 @@ async def look_again(world: World, end: str) -> None:
     if world.driver.rules.has_reader:
         return
     if complaint := world.driver.complaint(world.content()):
-        raise world.violation("structure", f"after the session's end ({end}), the checker says: {complaint}")
+        text = f"after the session's end ({end}), the checker says: {complaint}"
+        if cost := await _cost(world):
+            raise world.violation("doomed", f"{text}. Then {cost}")
+        raise world.violation("structure", text)
+    await _look(world, after(end))
+
+
+async def _cost(world: World) -> str:
+    """The data that is missing after one more session, which writes a sector to each block; "" if none is."""
+    try:
+        with world.untold():
+            await _write_everywhere(world, backwards=True)
+            survive(world, "close")
+            await _look(world, "after one more session that writes a sector to each block")
+    except Violation as violation:
+        return str(violation) if world.outcome.kind.startswith(("lost", "misplaced")) else ""
+    return ""
+
+
+async def _look(world: World, where: str) -> None:
     session = Session(world)
     try:
         await session.open()
-        await session.look(after(end))
+        await session.look(where)
         await session.close()
     finally:
         session.kill()

@@ -9,7 +9,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-__all__ = ["DriverEnded", "Process"]
+__all__ = ["Beyond", "DriverEnded", "Process"]
 
 _RETRY_SECONDS = 0.001
 _OPEN_SECONDS = 20.0
@@ -17,6 +17,14 @@ _OPEN_SECONDS = 20.0
 
 class DriverEnded(Exception):
     """The process ended although nobody asked it to."""
+
+
+_READ_PAST_ITS_END = "nbd_client_co_preadv: Assertion"
+"""What QEMU's NBD client says when it reads what was written past the end since it was told where that is."""
+
+
+class Beyond(Exception):
+    """An image has grown further than the driver's own NBD client can follow: that tells nothing of the driver."""
 
 
 class Process:
@@ -66,8 +74,14 @@ class Process:
         return DriverEnded(f"the driver ended with status {self._child.wait()}: {self.words()}")
 
     def words(self) -> str:
-        """What it has said last."""
-        return self._log.read_text(encoding="utf-8", errors="replace").strip()[-400:]
+        """What it has said last; names of this run's own files are another's in the next run."""
+        said = self._log.read_text(encoding="utf-8", errors="replace").strip()
+        return said.replace(f"{self.socket.parent}/", "")[-400:]
+
+    def check_reach(self) -> None:
+        """Raises Beyond: it has ended for that reason."""
+        if _READ_PAST_ITS_END in self.words():
+            raise Beyond
 
     async def ends_within(self, seconds: float) -> bool:
         """Whether it ends by itself, now or soon."""

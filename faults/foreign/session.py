@@ -58,14 +58,15 @@ class _Event:
 
 
 class Session:
-    """One process, and what is done with it."""
+    """One process, and what is done with it. What it does with a driver may raise Beyond, where the image grows."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.step = 0
         world.sessions += 1
         place = world.folder / f"{world.sessions}"
-        self._export = HoldingExport(world.below.device.length, world.below.serve)
+        room = world.driver.room if world.driver.grows else 0
+        self._export = HoldingExport(world.below.device.length, world.below.serve, room=room)
         self._upstream = Upstream()
         self._asking = Asking(world, self._upstream)
         self._events: list[_Event] = []
@@ -85,8 +86,12 @@ class Session:
         try:
             await self._process.connect(self._upstream)
             size = await self._upstream.negotiated()
-        except (DriverEnded, HungUp, TimeoutError) as error:
+        except DriverEnded as error:
             raise self.world.violation("unopened", f"a new process cannot open the image: {error}") from error
+        except (HungUp, TimeoutError) as error:
+            await self._process.ends_within(_LAST_WORDS_SECONDS)
+            why = f"{error}: {self._process.words()}"
+            raise self.world.violation("unopened", f"a new process cannot open the image: {why}") from error
         if size < self.world.driver.size:
             raise self.world.violation("unopened", f"a new process shows {size} bytes of {self.world.driver.size}")
         await self._settle()
@@ -217,6 +222,8 @@ class Session:
     async def _gone(self, error: HungUp) -> Violation:
         assert self._process is not None
         if await self._process.ends_within(_LAST_WORDS_SECONDS):
+            if self.world.driver.grows:
+                self._process.check_reach()
             return self.world.violation("crashed", f"{error}: {self._process.ended()}")
         return self.world.violation("hung up", f"{error}: {self._process.words()}")
 

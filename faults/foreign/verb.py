@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from aiovdi.units import MiB
 from faults.failures.artifact import load_artifact, verdict
 from faults.foreign.drivers import DRIVERS, SIZE, Driver, find_driver
 from faults.foreign.finding import shorten
@@ -35,6 +36,9 @@ def add_arguments(verb: ArgumentParser) -> None:
     verb.add_argument("--room", type=int, default=0, help="bytes of its image at its largest (default: as created)")
     verb.add_argument("--create", default="", help="command with {image} and {size} that makes an empty image")
     verb.add_argument("--check", default="", help="command with {image} that finds a sound image sound")
+    verb.add_argument("--repair", default="", help="command with {image} that its format demands after a kill")
+    verb.add_argument("--grows", action="store_true", help="its image grows by writes past the end, up to --room")
+    verb.add_argument("--block-size", type=int, default=MiB, help=f"bytes that it allocates at once (default {MiB})")
     verb.add_argument("--turns", type=int, default=4, help="probes until a command is taken to be quiet (default 4)")
     verb.add_argument("--format", default="", choices=sorted(FORMATS), help="of its image, if faults can read it")
     verb.add_argument("--seconds", type=float, help=f"search for so long (default {SECONDS:.0f}, no end with --runs)")
@@ -96,9 +100,12 @@ def _driver(options: Namespace) -> Driver:
         command=options.driver,
         create=options.create,
         check=options.check,
+        repair=options.repair,
         format=options.format,
         size=options.size,
+        block_size=options.block_size,
         room=options.room,
+        grows=options.grows,
         turns=options.turns,
     )
 

@@ -94,6 +94,14 @@ class World:
             self._image.write_bytes(self.content().rstrip(b"\0"))
             os.truncate(self._image, self.below.device.length)
 
+    def repair(self) -> None:
+        """Before the image is opened again: what its format demands."""
+        device, before = self.below.device, self.content()
+        after = self.driver.repaired(before)
+        if after != before:
+            repaired = device.holding(after.rstrip(b"\0"), unit=device.unit)
+            self.below.device = device.holds(repaired.durable, len(after))
+
     def seen(self, what: str, violation: Violation) -> Violation:
         """Somebody saw a sector that is wrong; what belongs to another sector is worse than what is gone."""
         found = _ELSEWHERE.search(str(violation))

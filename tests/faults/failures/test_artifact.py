@@ -1,15 +1,16 @@
 """A failure goes into a file and comes back: the same run on the same code, an honest verdict on any other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from faults.failures.artifact import Artifact, load_artifact, of_outcome, replay, save_artifact, verdict
+from faults.runs.workload import Profile
 from faults.search.subject import Subject, find, of
 from faults.simulation.tape import ExploringTape
-from faults.runs.workload import Profile
 
 
 def first_failure(subject: Subject) -> Artifact:
@@ -78,3 +79,8 @@ def test_an_unknown_field_of_the_profile_is_passed_over(broken: ModuleType, tmp_
     content["profile"]["moon"] = "full"
     path.write_text(json.dumps(content), encoding="utf-8")
     assert load_artifact(path).profile == Profile()
+
+
+def test_a_target_that_is_a_whole_command_leaves_a_name_that_a_file_may_have(broken: ModuleType) -> None:
+    artifact = replace(first_failure(find("broken:ForgetsFlushTarget")), target="foreign:" + "x: y, " * 100)
+    assert len(artifact.name) < 120

@@ -88,6 +88,7 @@ class Ends(NamedTuple):
     export: HoldingExport
     upstream: Upstream
     arrived: list[Arrived]
+    socket: Path
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ async def ends(place: Path) -> AsyncIterator[Ends]:
     await export.listen(place / "socket")
     await asyncio.get_running_loop().create_unix_connection(lambda: upstream, str(place / "socket"))
     await upstream.negotiated()
-    yield Ends(export, upstream, arrived)
+    yield Ends(export, upstream, arrived, place / "socket")
     upstream.close(politely=False)
     export.close()
     await asyncio.sleep(0)

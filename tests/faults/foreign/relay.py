@@ -5,6 +5,7 @@ deaf     answers a flush by itself, and nothing below hears of it
 liar     answers a write by itself
 mute     swallows a write, and never answers it
 mortal   ends at the first write
+short    the same, with the words of QEMU's NBD client when it reads past its end
 """
 
 import selectors
@@ -56,6 +57,8 @@ def main(mode: str, uri: str, path: str) -> None:
             for command, cookie, piece in pieces(waiting):
                 if mode == "mortal" and command == WRITE:
                     sys.exit(f"{mode}: no more")
+                if mode == "short" and command == WRITE:
+                    sys.exit("block/nbd.c: nbd_client_co_preadv: Assertion `bytes < BDRV_SECTOR_SIZE' failed.")
                 if (mode, command) in (("deaf", FLUSH), ("liar", WRITE)):
                     above.sendall(struct.pack(">IIQ", REPLY_MAGIC, 0, cookie))
                 elif not (mode == "mute" and command == WRITE):

@@ -1,6 +1,7 @@
 """The oracle hears of a request when it is sent and when it is answered; an error needs a reason."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,11 @@ def test_the_trace_tells_on_whose_behalf() -> None:
         ("submit", "A0", ""),
         ("raise", "A0", "ENOSPC"),
     ]
+
+
+def test_a_driver_whose_image_grows_is_asked_for_a_flush_instead_of_a_read() -> None:
+    side = asking()
+    side.world.driver = replace(side.world.driver, grows=True)
+    side._upstream.offers = lambda kind: True
+    assert side.possible(READ) == Request("B0", "flush")
+    assert side.possible(WRITE) == WRITE

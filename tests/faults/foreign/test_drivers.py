@@ -62,3 +62,18 @@ def test_the_checker_may_find_leaks_and_nothing_else(status: int, is_sound: bool
 
 def test_without_a_checker_nobody_complains() -> None:
     assert Driver("command", "x").complaint(b"") == ""
+
+
+def test_an_image_that_grows_is_as_long_as_it_was_made() -> None:
+    driver = Driver("command", "x", create="sh -c 'printf %s {size} > {image}'", size=512, room=8, grows=True)
+    assert driver.blank() == b"512"
+
+
+@pytest.mark.parametrize(("grows", "left"), [(False, b"old\0\0"), (True, b"old")])
+def test_a_repair_may_cut_an_image_which_has_its_room_again(grows: bool, left: bytes) -> None:
+    driver = Driver("command", "x", repair="truncate -s 3 {image}", grows=grows)
+    assert driver.repaired(b"older") == left
+
+
+def test_without_a_repair_an_image_stays_as_it_is() -> None:
+    assert Driver("command", "x").repaired(b"old") == b"old"

@@ -1,8 +1,11 @@
 """A request below is answered when somebody says so, in any order, and not before."""
 
+import asyncio
 from typing import Any
 
+from aiovdi.nbd.client import ClientHandshake
 from faults.foreign.quiescence import settle
+from faults.foreign.upstream import Upstream
 from faults.runs.workload import Request, payload
 
 WRITE = Request("A0", "write", 512, 1024)
@@ -41,3 +44,29 @@ async def test_a_large_request_is_whole_before_anything_is_called_quiet(ends: An
     ends.upstream.send(large)
     await settle(ends.export, ends.upstream, turns=4)
     assert [each.request.length for each in ends.arrived] == [1 << 20]
+
+
+async def test_an_image_that_grows_takes_writes_past_its_end_up_to_its_room(ends: Any) -> None:
+    ends.export.room = 2 << 20
+    again = Upstream()
+    await asyncio.get_running_loop().create_unix_connection(lambda: again, str(ends.socket))
+    assert await again.negotiated() == 1 << 20
+    for offset in (1 << 20, 2 << 20):
+        again.send(Request("A0", "write", offset, 512))
+    while not again.answered:  # noqa: ASYNC110 - with no driver between, a probe would be held as well
+        await asyncio.sleep(0)
+    assert [each.request.offset for each in ends.arrived] == [1 << 20]
+    assert [each.request.offset for each in again.answered] == [2 << 20]
+    again.close(politely=False)
+
+
+async def test_extended_headers_are_not_offered(ends: Any) -> None:
+    """QEMU 10.0 would take them, and send writes without the flag that says so."""
+    reader, writer = await asyncio.open_unix_connection(str(ends.socket))
+    handshake = ClientHandshake()
+    events: list[Any] = []
+    while not events:
+        writer.write(handshake.take_output())
+        events = handshake.receive(await reader.read(4096))
+    assert not events[0].extended
+    writer.close()

@@ -85,3 +85,19 @@ def test_a_checker_that_complains_is_believed(relay: Callable[[str], Driver], pl
     with pytest.raises(Violation, match="the checker says: bad"):
         asyncio.run(look_again(world, "kill"))
     assert world.outcome.kind.startswith("structure")
+
+
+def test_what_the_checker_complains_of_is_followed_up(relay: Callable[[str], Driver], place: Path) -> None:
+    world = world_of(replace(relay("liar"), check="sh -c 'echo bad; exit 2'"), place)
+    with pytest.raises(Violation, match=r"says: bad\. Then after one more session .* holds zeros, expected Z"):
+        asyncio.run(look_again(world, "kill"))
+    assert world.outcome.kind.startswith("doomed")
+    assert world.trace.events == []
+
+
+def test_a_repair_comes_before_the_image_is_opened_again(place: Path) -> None:
+    driver = Driver("command", "x", size=4096, repair="sh -c 'printf y | dd of={image} conv=notrunc status=none'")
+    for end, first in (("close", b"\0"), ("kill", b"y"), ("power", b"y")):
+        world = world_of(driver, place)
+        survive(world, end)
+        assert world.content()[:1] == first

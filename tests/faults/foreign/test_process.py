@@ -55,3 +55,10 @@ async def test_a_process_that_does_not_end_is_told_of(place: Path) -> None:
         await process.close(0.05)
     assert not await process.ends_within(0.01)
     process.kill()
+
+
+async def test_what_it_has_said_does_not_name_the_files_of_one_run(place: Path) -> None:
+    process = Process(["sh", "-c", f"echo cannot open {place}/1.below; echo up"], place / "socket", place / "log")
+    await until_it_is_up(process)
+    assert process.words() == "cannot open 1.below\nup"
+    process.kill()

@@ -1,13 +1,14 @@
 """A tape becomes a run with real processes, and the same tape the same run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from faults.foreign.drivers import Driver
 from faults.foreign.run import LENGTH_MAX, _cut, run
 from faults.runs.workload import Request
-from faults.simulation.tape import ExploringTape, ReplayTape
+from faults.simulation.tape import Draw, ExploringTape, ReplayTape
 
 BLOCK = 1 << 20
 
@@ -49,3 +50,10 @@ def test_a_request_is_short_and_still_crosses_the_border_that_it_crossed() -> No
     assert cut == Request("A0", "write", BLOCK - LENGTH_MAX // 2, LENGTH_MAX)
     assert _cut(Request("A0", "read", 512, BLOCK), 4 * BLOCK) == Request("A0", "read", 512, LENGTH_MAX)
     assert _cut(Request("A0", "flush"), BLOCK) == Request("A0", "flush")
+
+
+def test_a_session_that_went_beyond_its_client_counts_as_killed(relay: Callable[[str], Driver]) -> None:
+    one_write = [Draw("requests", 4, 0), Draw("kind", 1, 0)]
+    outcome = run(replace(relay("short"), grows=True), ReplayTape(one_write))
+    assert outcome.failure is None
+    assert "session ended by kill" in [event.subject for event in outcome.trace.events]

@@ -1,12 +1,15 @@
 """One process under the tape's control, tried with drivers that do hardly anything."""
 
 import asyncio
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from faults.foreign.drivers import Driver
+from faults.foreign.process import Beyond
 from faults.foreign.session import Life, Session
 from faults.foreign.weather import Weather
 from faults.foreign.world import World
@@ -127,3 +130,17 @@ def test_a_wrong_disk_is_seen_when_somebody_looks(relay: Relay, place: Path) -> 
 def test_nothing_of_a_session_is_left(relay: Relay, place: Path) -> None:
     live(relay("honest"), place, life=Life(steps=2))
     assert list(place.iterdir()) == []
+
+
+def test_a_driver_that_listens_before_it_fails_says_so_too(place: Path) -> None:
+    listens = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); s.accept()"
+    command = f"{sys.executable} -S -E -c '{listens}; sys.exit(\"bad table\")' {{socket}}"
+    with pytest.raises(Violation, match=r"cannot open the image: the driver hung up.*: bad table"):
+        live(Driver("command", command), place)
+
+
+def test_an_image_that_has_grown_beyond_its_client_is_no_crash(relay: Relay, place: Path) -> None:
+    with pytest.raises(Beyond):
+        live(replace(relay("short"), grows=True), place)
+    with pytest.raises(Violation, match="nbd_client_co_preadv"):
+        live(relay("short"), place)

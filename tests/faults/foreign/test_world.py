@@ -1,5 +1,6 @@
 """What outlives a session: the image, and what has happened to the driver by now."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from faults.foreign.drivers import Driver
@@ -59,3 +60,11 @@ def test_each_session_leaves_its_image_for_others(tmp_path: Path) -> None:
     assert (
         (tmp_path / "image").read_bytes() == one.content() == b"x".ljust(4096, b"\0") + (b"y" * 512).ljust(4096, b"\0")
     )
+
+
+def test_what_a_repair_makes_of_the_image_is_durable() -> None:
+    one = World(
+        replace(DRIVER, repair="sh -c 'printf y | dd of={image} conv=notrunc status=none'"), ReplayTape([]), Path()
+    )
+    one.repair()
+    assert one.content() == one.below.device.stable() == b"y".ljust(8192, b"\0")
