@@ -8,9 +8,9 @@ that pass draws the world anew, and leaves the rest.
 
 from collections.abc import Callable, Sequence
 
-from faults.runs.run import Outcome
 from faults.failures.simpler import SCHEDULE, WORLD, Redrawn, Small, with_value, without_a_group
 from faults.failures.size import cost
+from faults.runs.run import Outcome
 from faults.simulation.tape import Draw, ReplayTape, Tape
 
 __all__ = ["CutShort", "Greedy", "Run"]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from html import escape
 
 from faults.failures.investigate import Finding
-from faults.simulation.plan import IO
 from faults.failures.report import Step, timeline
+from faults.simulation.plan import IO
 from faults.simulation.trace import Event
 
 __all__ = ["page"]

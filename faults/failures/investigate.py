@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faults.failures.artifact import Artifact, of_outcome, save_artifact
-from faults.search.budget import Budget
 from faults.failures.explain import Difference, Point, inevitable_since, nearest_pass
 from faults.failures.report import report
-from faults.runs.run import Outcome
 from faults.failures.shrink import Shrunk, shrink
+from faults.runs.run import Outcome
+from faults.search.budget import Budget
 from faults.search.subject import Subject
 from faults.simulation.tape import ReplayTape
 

@@ -3,18 +3,18 @@
 The timeline is in the manner of the 2011 report: a letter for each client, its steps numbered (A1, A2,
 B1), in the order in which they happened; what happens to the machine stands for itself. What becomes of
 one request, as long as nobody comes between, is one line. Ten lines at most; ``verbose`` gives every step its own.
-A target that re-creates somebody's report marks its steps (``faults.simulation.marks``): then the report's letter stands
-before each, as in ``A3 [O4]``.
+A target that re-creates somebody's report marks its steps (``faults.simulation.marks``): then the report's
+letter stands before each, as in ``A3 [O4]``.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from faults.failures.explain import Difference, Point
+from faults.failures.shrink import Shrunk, measure
+from faults.runs.run import Outcome
 from faults.simulation.marks import Mark
 from faults.simulation.plan import IO
-from faults.runs.run import Outcome
-from faults.failures.shrink import Shrunk, measure
 from faults.simulation.trace import Event
 
 __all__ = ["LINES_MAX", "Step", "condense", "report", "timeline"]

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from faults.failures.greedy import CutShort, Greedy, Run
-from faults.runs.run import Outcome
 from faults.failures.simpler import (
     CANCELLED,
     WORLD,
@@ -34,6 +33,7 @@ from faults.failures.simpler import (
     workload,
 )
 from faults.failures.size import Case, cost, is_readable, measure
+from faults.runs.run import Outcome
 from faults.simulation.tape import Draw, ReplayTape
 
 __all__ = ["Case", "Run", "Shrunk", "measure", "shrink", "without_a_group"]

@@ -7,8 +7,8 @@ may be there or not.
 
 from dataclasses import dataclass
 
-from faults.runs.run import Outcome
 from faults.failures.simpler import SCHEDULE
+from faults.runs.run import Outcome
 
 __all__ = ["Case", "cost", "is_readable", "measure"]
 

@@ -5,8 +5,8 @@ from types import ModuleType
 import pytest
 
 from faults.failures.explain import first_difference, inevitable_since, nearest_pass
-from faults.runs.run import Outcome
 from faults.failures.shrink import shrink
+from faults.runs.run import Outcome
 from faults.runs.story import Sim
 from faults.search.subject import Subject, find, of
 from faults.simulation.tape import Draw, ExploringTape, ReplayTape

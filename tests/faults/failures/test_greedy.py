@@ -5,8 +5,8 @@ from itertools import count
 import pytest
 
 from faults.failures.greedy import CutShort, Greedy
-from faults.runs.run import Outcome
 from faults.failures.size import cost
+from faults.runs.run import Outcome
 from faults.runs.story import Sim
 from faults.search.subject import of
 from faults.simulation.tape import ExploringTape

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from faults.failures.artifact import of_outcome
 from faults.cli import main
+from faults.failures.artifact import of_outcome
 from faults.failures.html import LANES_MAX, page
 from faults.failures.investigate import Finding, investigate
 from faults.failures.shrink import Shrunk, measure

@@ -6,8 +6,8 @@ import pytest
 
 from faults.failures.explain import inevitable_since, nearest_pass
 from faults.failures.report import LINES_MAX, Step, condense, report, timeline
-from faults.runs.run import Outcome
 from faults.failures.shrink import Shrunk, shrink
+from faults.runs.run import Outcome
 from faults.runs.story import Sim
 from faults.search.subject import Subject, find, of
 from faults.simulation.tape import ExploringTape, ReplayTape

@@ -2,8 +2,8 @@
 
 from types import ModuleType
 
-from faults.runs.run import Outcome
 from faults.failures.size import Case, cost, is_readable, measure
+from faults.runs.run import Outcome
 from faults.search.subject import find
 from faults.simulation.tape import Draw, ReplayTape
 from faults.simulation.trace import Trace
