@@ -54,7 +54,8 @@ def investigate(
     """
     before: Outcome = subject.run(ReplayTape(artifact.draws))
     budget = Budget(seconds=SECONDS_MAX)
-    shrunk = shrink(subject.run, artifact.draws, artifact.kind, until=budget.is_over)
+    make_small = subject.shrink or shrink
+    shrunk = make_small(subject.run, artifact.draws, artifact.kind, until=budget.is_over)
     path = save_artifact(of_outcome(subject, None, shrunk.outcome), folder)
     nearest = nearest_pass(subject.run, shrunk.outcome)
     since = inevitable_since(subject.run, shrunk.outcome)

@@ -39,17 +39,21 @@ def shorten(
         ValueError: the failure does not show any more.
     """
     budget = Budget(seconds=seconds)
-    before = subject.run(ReplayTape(artifact.draws))
-    if before.kind != artifact.kind:
-        raise ValueError(f"this shows {before.kind or 'no failure'!r}, not {artifact.kind!r}")
-    shrunk = shrink(subject.run, before, until=budget.is_over)
+    shrunk = shrink(subject.run, artifact.draws, artifact.kind, until=budget.is_over)
     path = save_artifact(of_outcome(subject, None, shrunk.outcome), folder)
     text = report(shrunk.outcome.failure or "", shrunk, command(path), verbose=verbose)
     return shrunk, path, text
 
 
-def shrink(run: Run, outcome: Outcome, *, until: Callable[[], bool] = lambda: False) -> Shrunk:
-    """The smallest run that fails as ``outcome`` does, or the smallest that was found in time."""
+def shrink(run: Run, draws: Sequence[Draw], kind: str, *, until: Callable[[], bool] = lambda: False) -> Shrunk:
+    """The smallest run that fails as ``draws`` do, or the smallest that was found in time.
+
+    Raises:
+        ValueError: these draws do not fail in this way.
+    """
+    outcome = run(ReplayTape(draws))
+    if outcome.kind != kind:
+        raise ValueError(f"these draws show {outcome.kind or 'no failure'!r}, not {kind!r}")
     search = _Search(run, outcome, until)
     while search.improve() and not until():
         pass

@@ -1,6 +1,7 @@
 """A foreign driver as a subject, by the name in its artifacts: ``foreign:qemu-vdi``, or a description in JSON."""
 
 from faults.foreign.drivers import Driver, find_driver
+from faults.foreign.finding import shrink
 from faults.foreign.run import PROFILE, run
 from faults.runs.workload import Profile
 from faults.search.subject import Subject
@@ -22,4 +23,4 @@ def foreign_subject(name: str, profile: Profile | None = None) -> Subject:
 def subject_of(driver: Driver, profile: Profile | None = None) -> Subject:
     """``driver`` as something that runs from a tape."""
     habits = profile or PROFILE
-    return Subject(PREFIX + driver.full_name, lambda tape: run(driver, tape, habits), habits)
+    return Subject(PREFIX + driver.full_name, lambda tape: run(driver, tape, habits), habits, shrink=shrink)

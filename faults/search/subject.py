@@ -34,6 +34,8 @@ class Subject:
     profile: Profile = field(default_factory=Profile)
     target: Target | None = None
     """What is under test, if it is a driver and no story."""
+    shrink: Callable[..., Any] | None = None
+    """How its failures are made small, in the shape of ``faults.failures.shrink.shrink``; None: by that one."""
 
 
 def find(name: str, profile: Profile = Profile()) -> Subject:  # noqa: B008

@@ -1,5 +1,6 @@
 """From a failure to its report: the smallest run has a file, and the report's command names it."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -7,8 +8,9 @@ import pytest
 
 from faults.failures.artifact import Artifact, load_artifact, of_outcome, replay
 from faults.failures.investigate import investigate
+from faults.failures.shrink import Shrunk, measure
 from faults.search.subject import Subject, find
-from faults.simulation.tape import ExploringTape
+from faults.simulation.tape import ExploringTape, ReplayTape
 
 
 def failure_of(subject: Subject) -> Artifact:
@@ -38,3 +40,16 @@ def test_a_failure_that_does_not_show_any_more_is_not_explained(broken: ModuleTy
     artifact = failure_of(find("broken:SwallowsErrorsTarget"))
     with pytest.raises(ValueError, match="show 'no failure'"):
         investigate(find("broken:Target"), artifact, tmp_path)
+
+
+def test_a_subject_may_have_its_own_way_to_make_failures_small(broken: ModuleType, tmp_path: Path) -> None:
+    subject = find("broken:SwallowsErrorsTarget")
+    artifact = failure_of(subject)
+    as_found = subject.run(ReplayTape(artifact.draws))
+
+    def keep(run: object, draws: object, kind: str, *, until: object) -> Shrunk:
+        return Shrunk(as_found, measure(as_found), 7, is_minimal=True)
+
+    finding = investigate(replace(subject, shrink=keep), artifact, tmp_path)
+    assert finding.shrunk.runs == 7
+    assert load_artifact(finding.path).draws == as_found.draws

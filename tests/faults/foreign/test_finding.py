@@ -1,5 +1,7 @@
 """A failure is made small in few runs, since each costs a process."""
 
+import pytest
+
 from faults.foreign.finding import shrink
 from faults.runs.world import Outcome
 from faults.simulation.tape import ExploringTape, Tape
@@ -31,7 +33,7 @@ def failing(run: Counting) -> Outcome:
 
 def test_only_what_the_failure_needs_is_left() -> None:
     run = Counting()
-    shrunk = shrink(run, failing(run))
+    shrunk = shrink(run, failing(run).draws, "lost")
     assert [tuple(draw) for draw in shrunk.outcome.draws if draw.value] == [
         ("clients", 3, 1),
         ("next write B", 32, 5),
@@ -43,13 +45,20 @@ def test_only_what_the_failure_needs_is_left() -> None:
 
 def test_a_run_that_fails_in_another_way_is_not_taken() -> None:
     found = failing(Counting())
-    assert shrink(lambda tape: Outcome("other", kind="other"), found).outcome is found
+    outcomes = iter([found])
+    shrunk = shrink(lambda tape: next(outcomes, Outcome("other", kind="other")), found.draws, "lost")
+    assert shrunk.outcome is found
+
+
+def test_what_does_not_fail_in_this_way_is_refused() -> None:
+    with pytest.raises(ValueError, match="show 'lost', not 'other'"):
+        shrink(Counting(), failing(Counting()).draws, "other")
 
 
 def test_it_ends_when_it_is_told_to() -> None:
     run = Counting()
     found = failing(run)
-    end = run.runs + 3
-    shrunk = shrink(run, found, until=lambda: run.runs >= end)
+    end = run.runs + 4
+    shrunk = shrink(run, found.draws, "lost", until=lambda: run.runs >= end)
     assert shrunk.runs == 3
     assert not shrunk.is_minimal

@@ -49,3 +49,16 @@ def test_a_sound_driver_ends_with_status_0_and_what_was_covered(
 def test_a_driver_that_is_none_is_refused(driver: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["foreign", driver, "--runs", "1", "--folder", str(tmp_path)]) == 2
     assert "faults foreign:" in capsys.readouterr().err
+
+
+def test_what_a_search_has_kept_is_made_small_by_the_verb_for_it(
+    relay: Callable[[str], Driver], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(relay("liar"), tmp_path, "--runs", "2", "--shrink", "0")) == 1
+    path = next(tmp_path.glob("*.json"))
+    capsys.readouterr()
+    assert main(["shrink", str(path), "--folder", str(tmp_path), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["operations"], told["faults"]) == (1, 0)
+    assert main(["replay", told["artifact"]]) == 1
+    assert "still there (the same run)" in capsys.readouterr().out
