@@ -19,3 +19,11 @@ def test_the_checker_has_nothing_to_say(repository: Path, command: list[str]) ->
         [sys.executable, "-m", *command], cwd=repository, capture_output=True, text=True, check=False
     )
     assert checker.returncode == 0, f"{' '.join(command)}\n{checker.stdout}{checker.stderr}"
+
+
+def test_no_file_is_hidden_from_the_checkers(repository: Path) -> None:
+    """As one is that a pattern of .gitignore happens to name; it would be missing from a wheel too."""
+    command = [sys.executable, "-m", "ruff", "check", "--show-files", *FOLDERS]
+    told = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout
+    there = {str(path) for folder in FOLDERS for path in (repository / folder).rglob("*.py")}
+    assert there - set(told.splitlines()) == set()
