@@ -13,6 +13,7 @@ from aiovdi.storage.memory import MemoryStorage
 from aiovdi.units import MiB, TiB
 from tests.driver.gated import GatedStorage, turns
 from tests.driver.images import BLOCK, FREE, ZERO, make_image
+from tests.sibling import Sibling
 
 
 async def listed(image: bytes, length: int | None = None, offset: int = 0) -> list[Extent]:
@@ -108,19 +109,9 @@ async def test_the_walk_of_an_empty_huge_disk_is_short_and_gives_the_loop_its_tu
     storage = MemoryStorage()
     with pytest.warns(aiovdi.CompatibilityWarning):
         await aiovdi.create(storage, 1 * TiB, block_size=64 * 1024)  # a map of 64 MiB
-    seen = 0
-
-    async def sibling() -> None:
-        nonlocal seen
-        while True:
-            seen += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(sibling())
-    async with aiovdi.open(storage) as disk:
+    async with aiovdi.open(storage) as disk, Sibling() as sibling:
         assert [extent async for extent in disk.extents()] == [
             Extent(0, 1 * TiB, 0, present=True, zero=True, data=False, offset=None)
         ]
         assert len(disk._blockmap.pages) * 16 * 1024 < 1 * MiB
-    task.cancel()
-    assert seen > 16
+    assert sibling.turns > 16

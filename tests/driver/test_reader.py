@@ -17,6 +17,7 @@ from aiovdi.storage.memory import MemoryStorage
 from aiovdi.units import GiB, MiB
 from tests.driver.gated import GatedStorage, turns
 from tests.driver.images import BLOCK, FREE, ZERO, Naive, make_image
+from tests.sibling import Sibling
 
 PERMUTED = [5, FREE, 0, 3, ZERO, 4, 1, FREE]
 
@@ -280,27 +281,6 @@ async def test_reads_served_without_waiting_yield_once_in_a_while(length: int, b
 
         for _ in range(3):
             assert await requests_until_the_loop_had_a_turn(request) <= 66
-
-
-class Sibling:
-    """Counts the turns that other tasks get."""
-
-    def __init__(self) -> None:
-        self.turns = 0
-
-    async def __aenter__(self) -> "Sibling":
-        self._task = asyncio.create_task(self._run())
-        await asyncio.sleep(0)
-        self.turns = 0
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-
-    async def _run(self) -> None:
-        while True:
-            self.turns += 1
-            await asyncio.sleep(0)
 
 
 async def test_a_gib_of_zeros_is_read_in_many_turns() -> None:

@@ -12,6 +12,7 @@ from aiovdi.driver.scan import CHUNK_BYTES, Scan, scan_map
 from aiovdi.errors import StorageError
 from tests.driver.gated import GatedStorage
 from tests.driver.images import BLOCK, FREE, ZERO, Naive, make_image
+from tests.sibling import Sibling
 
 PER_CHUNK = CHUNK_BYTES // 4
 
@@ -43,18 +44,9 @@ async def test_no_entry_at_a_border_of_the_chunks_is_missed(blocks: int) -> None
 
 async def test_the_loop_gets_its_turn_during_a_long_scan() -> None:
     storage = GatedStorage(make_image(blocks=PER_CHUNK * 64, block_size=512))
-    seen = 0
-
-    async def sibling() -> None:
-        nonlocal seen
-        while True:
-            seen += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(sibling())
-    await scanned(storage)
-    task.cancel()
-    assert seen >= 4
+    async with Sibling() as sibling:
+        await scanned(storage)
+    assert sibling.turns >= 4
 
 
 async def test_a_map_that_cannot_be_read_is_an_error() -> None:

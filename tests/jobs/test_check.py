@@ -1,6 +1,5 @@
 """What a check reports: the numbers and the exit status, the reading of large and broken maps."""
 
-import asyncio
 import errno
 import struct
 from pathlib import Path
@@ -15,6 +14,7 @@ from aiovdi.format.header import HEADER_BYTES, Header, parse, patch
 from aiovdi.jobs.check import Report, check
 from aiovdi.storage import MemoryStorage
 from aiovdi.units import BlockIndex, GiB, KiB, MiB, Slot
+from tests.sibling import Sibling
 
 
 async def image(
@@ -103,18 +103,9 @@ async def test_a_cold_map_is_judged_as_a_cached_one() -> None:
 
 async def test_the_loop_has_its_turns_during_a_long_check() -> None:
     storage = await image({}, size=4096 * GiB)  # 16 MiB of map
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counter = asyncio.create_task(count())
-    await check(storage)
-    counter.cancel()
-    assert turns >= 16
+    async with Sibling() as sibling:
+        await check(storage)
+    assert sibling.turns >= 16
 
 
 async def test_what_is_no_vdi_is_not_checked() -> None:
