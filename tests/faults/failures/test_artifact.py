@@ -7,40 +7,32 @@ from types import ModuleType
 
 import pytest
 
-from faults.failures.artifact import Artifact, load_artifact, of_outcome, replay, save_artifact, verdict
+from faults.failures.artifact import load_artifact, replay, save_artifact, verdict
 from faults.runs.workload import Profile
-from faults.search.subject import Subject, find, of
-from faults.simulation.tape import ExploringTape
-
-
-def first_failure(subject: Subject) -> Artifact:
-    for seed in range(200):
-        outcome = subject.run(ExploringTape(seed))
-        if outcome.failure:
-            return of_outcome(subject, seed, outcome)
-    raise AssertionError(f"{subject.name} never failed")
+from faults.search.subject import find, of
+from tests.faults.failing import first_artifact
 
 
 def test_a_failure_comes_back_from_its_file_unchanged(broken: ModuleType, tmp_path: Path) -> None:
-    artifact = first_failure(find("broken:ForgetsFlushTarget", Profile(clients=2, weights=(4, 1, 2, 0, 0, 0, 0))))
+    artifact = first_artifact(find("broken:ForgetsFlushTarget", Profile(clients=2, weights=(4, 1, 2, 0, 0, 0, 0))))
     assert load_artifact(save_artifact(artifact, tmp_path / "new")) == artifact
 
 
 def test_the_file_name_tells_target_kind_and_seed(broken: ModuleType, tmp_path: Path) -> None:
-    artifact = first_failure(find("broken:ForgetsFlushTarget"))
+    artifact = first_artifact(find("broken:ForgetsFlushTarget"))
     assert save_artifact(artifact, tmp_path).name == f"broken-ForgetsFlushTarget-violation-seed-{artifact.seed}.json"
 
 
 def test_a_replay_is_the_same_run(broken: ModuleType) -> None:
     subject = find("broken:SwallowsErrorsTarget")
-    artifact = first_failure(subject)
+    artifact = first_artifact(subject)
     outcome = replay(artifact, subject)
     assert outcome.trace.digest() == artifact.digest
     assert verdict(artifact, outcome).startswith("still there (the same run)")
 
 
 def test_after_the_bug_was_mended_the_verdict_is_gone(broken: ModuleType) -> None:
-    artifact = first_failure(find("broken:ForgetsFlushTarget"))
+    artifact = first_artifact(find("broken:ForgetsFlushTarget"))
     assert verdict(artifact, replay(artifact, find("broken:Target"))).startswith("gone")
 
 
@@ -53,7 +45,7 @@ def test_after_an_edit_that_moves_every_io_the_failure_still_shows(broken: Modul
     class EditedTarget(broken.Target):  # type: ignore[misc,name-defined]
         disk = Edited
 
-    artifact = first_failure(find("broken:ForgetsFlushTarget"))
+    artifact = first_artifact(find("broken:ForgetsFlushTarget"))
     found = verdict(artifact, replay(artifact, of("edited", EditedTarget)))
     assert found.startswith("still there (by another way")
 
@@ -67,14 +59,14 @@ def test_a_file_that_is_no_artifact_is_refused(content: str, tmp_path: Path) -> 
 
 
 def test_an_artifact_of_another_format_is_refused(broken: ModuleType, tmp_path: Path) -> None:
-    path = save_artifact(first_failure(find("broken:ForgetsFlushTarget")), tmp_path)
+    path = save_artifact(first_artifact(find("broken:ForgetsFlushTarget")), tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}), encoding="utf-8")
     with pytest.raises(ValueError, match="format 99, expected 1"):
         load_artifact(path)
 
 
 def test_an_unknown_field_of_the_profile_is_passed_over(broken: ModuleType, tmp_path: Path) -> None:
-    path = save_artifact(first_failure(find("broken:ForgetsFlushTarget")), tmp_path)
+    path = save_artifact(first_artifact(find("broken:ForgetsFlushTarget")), tmp_path)
     content = json.loads(path.read_text())
     content["profile"]["moon"] = "full"
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -82,5 +74,5 @@ def test_an_unknown_field_of_the_profile_is_passed_over(broken: ModuleType, tmp_
 
 
 def test_a_target_that_is_a_whole_command_leaves_a_name_that_a_file_may_have(broken: ModuleType) -> None:
-    artifact = replace(first_failure(find("broken:ForgetsFlushTarget")), target="foreign:" + "x: y, " * 100)
+    artifact = replace(first_artifact(find("broken:ForgetsFlushTarget")), target="foreign:" + "x: y, " * 100)
     assert len(artifact.name) < 120

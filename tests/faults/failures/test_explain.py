@@ -10,14 +10,12 @@ from faults.runs.run import Outcome
 from faults.runs.story import Sim
 from faults.search.subject import Subject, find, of
 from faults.simulation.tape import Draw, ExploringTape, ReplayTape
+from tests.faults.failing import first_failure
 
 
 def smallest(subject: Subject) -> Outcome:
-    for seed in range(200):
-        outcome = subject.run(ExploringTape(seed))
-        if outcome.failure:
-            return shrink(subject.run, outcome.draws, outcome.kind).outcome
-    raise AssertionError(f"{subject.name} never failed")
+    outcome = first_failure(subject)
+    return shrink(subject.run, outcome.draws, outcome.kind).outcome
 
 
 def doomed(sim: Sim) -> None:

@@ -1,7 +1,5 @@
 """Down from one failing run, edit by edit: what is kept fails in the same way and is simpler."""
 
-from itertools import count
-
 import pytest
 
 from faults.failures.greedy import CutShort, Greedy
@@ -9,7 +7,7 @@ from faults.failures.size import cost
 from faults.runs.run import Outcome
 from faults.runs.story import Sim
 from faults.search.subject import of
-from faults.simulation.tape import ExploringTape
+from tests.faults.failing import failures
 
 
 def story(sim: Sim) -> None:
@@ -25,8 +23,7 @@ subject = of("story", story)
 
 
 def failing(kind: str) -> Outcome:
-    outcomes = (subject.run(ExploringTape(seed)) for seed in count())
-    return next(outcome for outcome in outcomes if outcome.kind == kind)
+    return next(outcome for outcome in failures(subject) if outcome.kind == kind)
 
 
 def search(kind: str, runs_max: int = 2000) -> Greedy:

@@ -10,31 +10,25 @@ from xml.etree import ElementTree
 import pytest
 
 from faults.cli import main
-from faults.failures.artifact import of_outcome
 from faults.failures.html import LANES_MAX, page
 from faults.failures.investigate import Finding, investigate
 from faults.failures.shrink import Shrunk, measure
 from faults.search.subject import find
-from faults.simulation.tape import ExploringTape
+from tests.faults.failing import failures, first_artifact
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def finding_of(name: str, folder: Path) -> Finding:
     subject = find(f"broken:{name}Target")
-    for seed in range(300):
-        outcome = subject.run(ExploringTape(seed))
-        if outcome.failure:
-            return investigate(subject, of_outcome(subject, seed, outcome), folder)
-    raise AssertionError(f"{name} never failed")
+    return investigate(subject, first_artifact(subject), folder)
 
 
 def large_finding(folder: Path) -> Finding:
     """One that was not shrunk, of more requests than get a lane each."""
     small = finding_of("MergesInMemory", folder)
-    subject = find("broken:MergesInMemoryTarget")
-    outcomes = (subject.run(ExploringTape(seed)) for seed in range(300))
-    large = next(each for each in outcomes if each.failure and measure(each).operations > LANES_MAX)
+    outcomes = failures(find("broken:MergesInMemoryTarget"))
+    large = next(outcome for outcome in outcomes if measure(outcome).operations > LANES_MAX)
     return Finding(Shrunk(large, measure(large), 0, False), small.path, "", None, small.since)
 
 

@@ -7,16 +7,12 @@ import pytest
 from faults.failures.explain import inevitable_since, nearest_pass
 from faults.failures.report import LINES_MAX, Step, condense, report, timeline
 from faults.failures.shrink import Shrunk, shrink
-from faults.runs.run import Outcome
 from faults.runs.story import Sim
 from faults.search.subject import Subject, find, of
-from faults.simulation.tape import ExploringTape, ReplayTape
+from faults.simulation.tape import ReplayTape
+from tests.faults.failing import first_failure
 
 TARGETS = ["ForgetsFlush", "SwallowsErrors", "StopsShort", "MergesInMemory", "FailsAfterCancel"]
-
-
-def first_failure(subject: Subject) -> Outcome:
-    return next(outcome for seed in range(300) if (outcome := subject.run(ExploringTape(seed))).failure)
 
 
 def shrunk(subject: Subject) -> Shrunk:

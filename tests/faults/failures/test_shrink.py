@@ -1,24 +1,20 @@
 """How small a failure becomes: for every planted bug the minimum is known, and it is reached from any failing run."""
 
-from itertools import count, islice
+from itertools import islice
 from types import ModuleType
 
 import pytest
 
 from faults.failures.shrink import Case, shrink
-from faults.runs.run import Outcome
 from faults.runs.story import Sim
 from faults.search.subject import Subject, find, of
-from faults.simulation.tape import ExploringTape, ReplayTape
-
-
-def failures(subject: Subject, number: int) -> list[Outcome]:
-    outcomes = (subject.run(ExploringTape(seed)) for seed in count())
-    return list(islice((outcome for outcome in outcomes if outcome.failure), number))
+from faults.simulation.tape import ReplayTape
+from tests.faults.failing import failures, first_failure
 
 
 def smallest(subject: Subject, number: int = 4) -> list[Case]:
-    return [shrink(subject.run, outcome.draws, outcome.kind).case for outcome in failures(subject, number)]
+    found = islice(failures(subject), number)
+    return [shrink(subject.run, outcome.draws, outcome.kind).case for outcome in found]
 
 
 def test_a_write_whose_error_is_swallowed_takes_one_operation_and_one_fault(broken: ModuleType) -> None:
@@ -62,7 +58,7 @@ def test_sessions_that_the_run_did_not_come_to_are_left_out() -> None:
             assert not sim.tape.draw("breaks", 2)
 
     subject = of("story", story)
-    for outcome in failures(subject, 5):
+    for outcome in islice(failures(subject), 5):
         found = shrink(subject.run, outcome.draws, outcome.kind).outcome
         assert [(draw.label, draw.value) for draw in found.draws] == [("sessions", 0), ("breaks", 1)]
 
@@ -77,7 +73,7 @@ def test_a_flush_that_is_not_done_stays_within_the_limits_of_any_report(broken: 
 
 def test_the_result_fails_in_the_same_way_and_replays(broken: ModuleType) -> None:
     subject = find("broken:ForgetsFlushTarget")
-    for outcome in failures(subject, 3):
+    for outcome in islice(failures(subject), 3):
         found = shrink(subject.run, outcome.draws, outcome.kind).outcome
         again = subject.run(ReplayTape(found.draws))
         assert again.kind == outcome.kind
@@ -86,7 +82,7 @@ def test_the_result_fails_in_the_same_way_and_replays(broken: ModuleType) -> Non
 
 def test_the_same_failure_shrinks_to_the_same_run(broken: ModuleType) -> None:
     subject = find("broken:MergesInMemoryTarget")
-    (outcome,) = failures(subject, 1)
+    outcome = first_failure(subject)
     one, other = (shrink(subject.run, outcome.draws, outcome.kind) for _ in range(2))
     assert one.outcome.draws == other.outcome.draws
     assert one.runs == other.runs
@@ -94,7 +90,7 @@ def test_the_same_failure_shrinks_to_the_same_run(broken: ModuleType) -> None:
 
 def test_what_was_cut_short_says_so_and_still_fails(broken: ModuleType) -> None:
     subject = find("broken:ForgetsFlushTarget")
-    (outcome,) = failures(subject, 1)
+    outcome = first_failure(subject)
     by_runs = shrink(subject.run, outcome.draws, outcome.kind, runs_max=5)
     by_time = shrink(subject.run, outcome.draws, outcome.kind, until=lambda: True)
     assert (by_runs.runs, by_runs.is_minimal) == (5, False)
@@ -115,7 +111,7 @@ def test_shrinking_does_not_slip_from_one_kind_of_failure_to_an_easier_one() -> 
         assert not easy
 
     subject = of("story", story)
-    hard = next(outcome for outcome in failures(subject, 50) if outcome.kind == "LookupError")
+    hard = next(outcome for outcome in failures(subject) if outcome.kind == "LookupError")
     found = shrink(subject.run, hard.draws, "LookupError").outcome
     assert [draw.value for draw in found.draws] == [0, 7]
 
@@ -126,6 +122,6 @@ def test_of_the_groups_that_a_draw_counts_any_may_go() -> None:
         assert sum(number >= 60 for number in numbers) < 2
 
     subject = of("story", story)
-    for outcome in failures(subject, 5):
+    for outcome in islice(failures(subject), 5):
         found = shrink(subject.run, outcome.draws, outcome.kind).outcome
         assert [draw.value for draw in found.draws] == [2, 60, 60]
