@@ -14,6 +14,7 @@ import pytest
 
 import aiovdi
 from aiovdi.storage import Aio
+from tests.promises.cache import forget
 
 MiB = 1 << 20
 LIMIT_S = 0.020
@@ -87,16 +88,6 @@ async def test_a_scan_gives_its_siblings_a_turn_at_least_every_64_reads(full: Pa
             await disk.pread(512, 0)
         task.cancel()
     assert max(after - before for before, after in itertools.pairwise(seen)) <= 65
-
-
-def forget(path: Path) -> None:
-    """Drop the file from the page cache."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(fd)
 
 
 async def stall_during(work: Callable[[], Awaitable[object]]) -> float:

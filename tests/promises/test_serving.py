@@ -15,6 +15,7 @@ import aiovdi
 from aiovdi.server import Offer, Server
 from aiovdi.server.listening import unix_socket
 from aiovdi.storage import Aio, open_file
+from tests.promises.cache import forget
 
 MiB = 1 << 20
 LIMIT_S = 0.020
@@ -101,16 +102,6 @@ async def test_no_client_of_a_cold_disk_holds_the_loop(
 async def run(*words: str) -> None:
     process = await asyncio.create_subprocess_exec(*words)
     assert await process.wait() == 0
-
-
-def forget(path: Path) -> None:
-    """Drop the file from the page cache."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(fd)
 
 
 async def stall_during(work: Callable[[], Awaitable[object]]) -> float:
