@@ -7,7 +7,7 @@
         ...                       # a story, see faults.runs.story: a plain function, sim.session runs the loop
 
 A failure is written to a file, shrunk, and reported in ten lines; the last names the command that shows
-it again: ``pytest NODE --faults-replay FILE``. ``--faults-seeds N`` runs more or fewer.
+it again: ``python -m pytest NODE --faults-replay FILE``. ``--faults-seeds N`` runs more or fewer.
 
 Rule 1: the test function is called once for each seed, with a new ``sim``. Its other fixtures are made
 once, so what they hold must not depend on a run.
@@ -16,6 +16,7 @@ is the benign one.
 """
 
 import inspect
+import os
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
         _replay(pyfuncitem, path)
     else:
         seeds = pyfuncitem.config.getoption("--faults-seeds") or marker.kwargs.get("seeds", SEEDS)
-        _search(subject, range(seeds), pyfuncitem.config)
+        _search(subject, range(seeds), pyfuncitem)
     return True
 
 
@@ -92,8 +93,8 @@ class SimLoopFactory:
         return SimLoop(ExploringTape(self._seed))
 
 
-def _search(subject: Subject, seeds: range, config: pytest.Config) -> None:
-    folder = config.getoption("--faults-folder")
+def _search(subject: Subject, seeds: range, item: pytest.Function) -> None:
+    folder = item.config.getoption("--faults-folder")
     for seed in seeds:
         outcome = subject.run(ExploringTape(seed))
         if outcome.failure is not None:
@@ -103,10 +104,16 @@ def _search(subject: Subject, seeds: range, config: pytest.Config) -> None:
                 subject,
                 artifact,
                 folder,
-                command=lambda path: f"pytest '{subject.name}' --faults-replay {path}",
-                verbose=config.option.verbose > 0,
+                command=lambda path: f"python -m pytest '{_node(item)}' --faults-replay {path}",
+                verbose=item.config.option.verbose > 0,
             )
             pytest.fail(f"seed {seed} of {len(seeds)}\n{finding.text}", pytrace=False)
+
+
+def _node(item: pytest.Function) -> str:
+    """The test as a word of the command line, from where pytest was started: a node id begins at the root."""
+    path = os.path.relpath(item.path, item.config.invocation_params.dir)
+    return "::".join([path, *item.nodeid.split("::")[1:]])
 
 
 def _replay(pyfuncitem: pytest.Function, path: Path) -> None:

@@ -55,9 +55,9 @@ async def test_on_the_simulated_loop():
 """
 
 
-def run_pytest(folder: Path, *arguments: str) -> str:
+def run_pytest(folder: Path, *arguments: str, settings: str = "pytest.ini") -> str:
     plugins = ["-p", "faults.pytest_plugin", "-p", "pytest_asyncio.plugin"]
-    command = [sys.executable, "-m", "pytest", "-q", "-c", "pytest.ini", *plugins, *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", settings, *plugins, *arguments]
     environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     ended = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
@@ -87,6 +87,13 @@ def test_the_command_of_the_report_fails_again_with_a_traceback(project: Path) -
     text = run_pytest(project, found[1], "--faults-replay", found[2])
     assert "assert sum(values) < limit * 50" in text
     assert "assert 150 < (3 * 50)" in text
+
+
+def test_the_command_of_the_report_is_for_the_folder_in_which_pytest_runs(project: Path) -> None:
+    below = project / "below"
+    below.mkdir()
+    text = run_pytest(below, "../test_it.py", "-k", "test_small", settings="../pytest.ini")
+    assert "python -m pytest '../test_it.py::test_small" in text
 
 
 def test_the_number_of_seeds_can_be_given(project: Path) -> None:
