@@ -46,7 +46,7 @@ bench: $(READY)
 lint: $(READY)
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/python -m ruff check .
-	$(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/python -m ruff format --check aiovdi faults benchmarks tests
 
 venv: $(READY)
 

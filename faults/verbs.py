@@ -155,7 +155,7 @@ def bugs(options: Namespace) -> int:
     from faults.corpus.catalogue import BUGS  # noqa: PLC0415
 
     if options.list:
-        print("\n".join(f"{each.name:32} {each.difficulty:10} {each.paragraph}" for each in BUGS))
+        print("\n".join(f"{each.name:32} {each.difficulty:10} {' '.join(each.paragraph.split())}" for each in BUGS))
         return 0
     say(options, line())
     rows = search(
