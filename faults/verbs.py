@@ -158,7 +158,7 @@ def bugs(options: Namespace) -> int:
         print("\n".join(f"{each.name:32} {each.difficulty:10} {' '.join(each.paragraph.split())}" for each in BUGS))
         return 0
     say(options, line())
-    rows = search(
+    table = search(
         options.names,
         searches=options.searches,
         budget=options.budget,
@@ -166,8 +166,8 @@ def bugs(options: Namespace) -> int:
         progress=lambda row: say(options, line(row)),
     )
     if options.json:
-        _tell([row.as_json() for row in rows])
-    return int(not all(row.is_right for row in rows))
+        _tell([row.as_json() for row in table.rows])
+    return INTERRUPTED if table.was_interrupted else int(not all(row.is_right for row in table.rows))
 
 
 def show_progress(options: Namespace, text: str) -> None:

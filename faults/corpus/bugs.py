@@ -5,7 +5,7 @@ Rule 2: an equivalent that is reported is as bad as a bug that is not found.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -13,11 +13,11 @@ from faults.corpus.catalogue import BUDGETS, BUGS, Found, bug, find
 from faults.corpus.estimate import estimate
 from faults.failures.shrink import Case, shrink
 from faults.search.budget import Budget
-from faults.search.pool import spread
+from faults.search.search import SoFar, search
 from faults.search.subject import BUG
 from faults.search.subject import find as subject_of
 
-__all__ = ["Row", "bugs", "line"]
+__all__ = ["Row", "Table", "bugs", "line"]
 
 EQUIVALENT = "equivalent"
 HEAD = ("bug", "source", "runs to find it", "smallest case", "s", "")
@@ -51,6 +51,13 @@ class Row:
         return asdict(self) | {"is_right": self.is_right}
 
 
+@dataclass
+class Table(SoFar):
+    """The rows so far, in the order in which they were asked for."""
+
+    rows: list[Row] = field(default_factory=list)
+
+
 def bugs(
     names: Sequence[str],
     *,
@@ -58,27 +65,26 @@ def bugs(
     budget: int | None = None,
     processes: int = 1,
     progress: Callable[[Row], object] = lambda _: None,
-    until: Callable[[], bool] = lambda: False,
-) -> list[Row]:
+) -> Table:
     """Search for each of ``names`` (none: for all), ``searches`` times with other seeds.
 
     Args:
         budget: runs for each search; None: what the corpus says.
         progress: is told each row as it comes.
-        until: no further row when this says so.
 
     Raises:
         ValueError: there is no bug of this name.
     """
     wanted = [bug(name).name for name in names] or [each.name for each in BUGS]
-    rows: list[Row] = []
+    table = Table()
 
     def take(row: Row) -> None:
-        rows.append(row)
+        table.rows.append(row)
         progress(row)
 
-    spread(partial(_row, searches, budget), iter(wanted), take, processes=processes, is_over=until)
-    return sorted(rows, key=lambda row: wanted.index(row.name))
+    search(partial(_row, searches, budget), iter(wanted), take, table, budget=Budget(), processes=processes)
+    table.rows.sort(key=lambda row: wanted.index(row.name))
+    return table
 
 
 def line(row: Row | None = None) -> str:

@@ -17,7 +17,7 @@ def row(difficulty: str, *, found: int) -> Row:
 
 
 def test_the_canary_is_found_and_small() -> None:
-    (canary,) = bugs(["canary"], searches=2)
+    (canary,) = bugs(["canary"], searches=2).rows
     assert canary.is_right
     assert canary.found == 2
     assert canary.case is not None
@@ -27,7 +27,7 @@ def test_the_canary_is_found_and_small() -> None:
 
 def test_an_equivalent_is_right_when_it_is_not_found() -> None:
     name = next(each.name for each in BUGS if each.difficulty == "equivalent")
-    (equivalent,) = bugs([name], searches=1, budget=30)
+    (equivalent,) = bugs([name], searches=1, budget=30).rows
     assert equivalent.is_right
     assert equivalent.case is None
 
@@ -47,8 +47,16 @@ def test_the_table_marks_what_is_wrong() -> None:
 
 def test_rows_come_in_the_order_of_their_names_from_any_number_of_processes() -> None:
     names = ["2-failure-as-success", "canary"]
-    rows = bugs(names, searches=1, processes=2)
+    rows = bugs(names, searches=1, processes=2).rows
     assert [each.name for each in rows] == names
+
+
+def test_an_interrupt_leaves_the_rows_so_far() -> None:
+    def interrupt(_: Row) -> None:
+        raise KeyboardInterrupt
+
+    table = bugs(["canary", "2-failure-as-success"], searches=1, progress=interrupt)
+    assert ([row.name for row in table.rows], table.was_interrupted) == (["canary"], True)
 
 
 def test_a_bug_that_does_not_exist_is_refused() -> None:
