@@ -11,6 +11,7 @@
         faults.simulation.device, faults.simulation.crash
 
     quiescence   when it is known that the process has nothing more to do
+    lateness     how late an event is
     weather      which I/O fails, drawn by the I/O's name
     survivors    what a kill or a power loss leaves
     naming       an I/O's name: operation, range, n-th occurrence

@@ -39,6 +39,9 @@ class Asking:
         """The request, or what comes nearest to it of what the driver offers, and can bear."""
         if request.kind == "read" and self.world.driver.grows and self._upstream.offers("flush"):
             return Request(request.name, "flush")
+        grain, end = self._upstream.grain, request.offset + request.length
+        start, end = request.offset // grain * grain, -(-end // grain) * grain
+        request = request._replace(offset=start, length=end - start)
         if self._upstream.offers(request.kind):
             return request
         kind = "read" if request.kind in ("flush", "discard") else "write"

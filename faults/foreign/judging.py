@@ -33,8 +33,10 @@ def survive(world: World, end: str) -> None:
         device.live_on(survivor.durable, survivor.length)
     below.abandon()
     world.keep_image()
-    if end == "close":
+    if end in ("close", "hang-up"):
         world.oracle.kill()
+        if end == "hang-up":
+            world.met(end)
     else:
         world.met("power loss" if end == "power" else "kill")
         world.oracle.lose_power()  # a volatile cache is in the memory of the process, and dies with it

@@ -34,7 +34,8 @@ class Process:
         self.socket = socket
         self._log = log
         with log.open("wb") as file:
-            self._child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+            # In a group of its own: an interrupt from the keyboard is for the search, not for the driver.
+            self._child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, process_group=0)
         self._ended = asyncio.Event()
         self._pidfd = os.pidfd_open(self._child.pid)
         self._loop = asyncio.get_running_loop()

@@ -24,11 +24,11 @@ from faults.simulation.tape import Generator, Tape
 
 __all__ = ["PROFILE", "run"]
 
-PROFILE = Profile(clients=4, requests=4, weights=(8, 2, 3, 1, 2, 1, 1), unaligned=False)
+PROFILE = Profile(clients=4, requests=4, weights=(8, 2, 3, 1, 2, 1, 1))
 SESSIONS_MAX = 2
 _SESSIONS_SHARES = (3, 1)
 _LIVES_SHARES = (1, 1, 3)
-ENDS = ("close", "kill", "power")
+ENDS = ("close", "kill", "power", "hang-up")
 STEPS_MAX = 40
 FLUSHES_MAX = 3
 LENGTH_MAX = 16 << 10
@@ -92,6 +92,8 @@ async def _use(world: World, session: Session, workload: Workload, end: str) -> 
         if not world.driver.grows:
             await session.look("read back before close")
         await session.close()
+    elif end == "hang-up":
+        await session.hang_up()
 
 
 def _draw_life(tape: Tape) -> Life:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from faults.foreign.asking import Asking
 from faults.foreign.below import Held
 from faults.foreign.holding import HoldingExport
+from faults.foreign.lateness import LATENESS, late, very_late
 from faults.foreign.process import DriverEnded, Process
 from faults.foreign.quiescence import DOUBT, NotQuiet, settle
 from faults.foreign.upstream import HungUp, Upstream
@@ -23,15 +24,10 @@ from faults.foreign.weather import Weather
 from faults.foreign.world import World
 from faults.judges.oracle import Violation
 from faults.runs.workload import Request, Workload
-from faults.simulation.tape import Generator
+from faults.simulation.plan import FINE
 
 __all__ = ["Life", "Session"]
 
-LATENESS = 32
-"""Steps that an event may be late, and one."""
-
-_PUNCTUAL = 0.65
-_SLOW = 0.8
 _CLOSE_SECONDS = 30.0
 _LAST_WORDS_SECONDS = 1.0
 """A process that ends closes its connections first."""
@@ -155,8 +151,8 @@ class Session:
 
     def _note(self, name: str, subject: Held | Request) -> None:
         is_slow = isinstance(subject, Held) and subject.io.kind == "write" and subject.io.region == self._slow
-        late = self.world.tape.draw(f"next {name}", LATENESS, _very_late if is_slow else _late)
-        self._events.append(_Event(self.step + late, self.step, name, subject))
+        steps = self.world.tape.draw(f"next {name}", LATENESS, very_late if is_slow else late)
+        self._events.append(_Event(self.step + steps, self.step, name, subject))
 
     # By hand
 
@@ -185,8 +181,22 @@ class Session:
 
     async def close(self) -> None:
         """The last client goes, and the process ends. Raises Violation."""
-        assert self._process is not None
         self._upstream.close(politely=True)
+        await self._end()
+
+    async def hang_up(self) -> None:
+        """All clients go in the midst of their requests; what they began ends, and then the process. Raises Violation.
+
+        Nothing over NBD comes nearer to a cancelled request.
+        """
+        self._upstream.close(politely=False)
+        self.world.trace.add("hang-up:", "all clients are gone")
+        for held in sorted(self.world.below.held, key=lambda each: each.issued):
+            self.world.below.end(held, FINE)
+        await self._end()
+
+    async def _end(self) -> None:
+        assert self._process is not None
         try:
             await self._process.close(_CLOSE_SECONDS)
         except TimeoutError:
@@ -231,14 +241,3 @@ class Session:
 def _client(request: Request) -> str:
     """What the names of a client's requests have in common."""
     return request.name.rstrip("0123456789")
-
-
-def _late(generator: Generator, outcomes: int) -> int:
-    """Mostly not; else a little more often than much, and now and then as much as there is."""
-    if generator.random() < _PUNCTUAL:
-        return 0
-    return outcomes - 1 if generator.random() < 0.2 else 1 + int(generator.random() ** 2 * (outcomes - 1))
-
-
-def _very_late(generator: Generator, outcomes: int) -> int:
-    return outcomes - 1 if generator.random() < _SLOW else _late(generator, outcomes)

@@ -83,6 +83,12 @@ class Upstream(asyncio.Protocol):
         wanted = _NEEDS.get(kind, 0)
         return self.terms.flags & wanted == wanted
 
+    @property
+    def grain(self) -> int:
+        """Offsets and lengths that the driver's export takes are multiples of this, in bytes."""
+        assert self.terms is not None
+        return self.terms.export.block_sizes.minimum
+
     def send(self, request: Request) -> None:
         """Send it; the answer will be in ``answered``."""
         fua = CommandFlag.FUA if request.is_fua else 0
@@ -132,7 +138,8 @@ class Upstream(asyncio.Protocol):
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._over(f"the driver hung up{f' ({exc})' if exc else ''}")
+        # Which of the connection's errors it is depends on who came first.
+        self._over(f"the driver hung up{f' ({exc})' if exc and not isinstance(exc, ConnectionError) else ''}")
 
     def data_received(self, data: bytes) -> None:
         if self._parser is None:

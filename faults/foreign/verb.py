@@ -17,7 +17,6 @@ from faults.foreign.subject import PREFIX
 from faults.foreign.summary import Group, Summary
 from faults.search.budget import Budget
 from faults.search.pool import cores
-from faults.search.subject import Subject
 from faults.simulation.tape import ReplayTape
 
 __all__ = ["add_arguments", "foreign"]
@@ -75,7 +74,11 @@ def foreign(options: Namespace) -> int:
     )
     summary = search.run(Budget(options.runs, seconds), base=options.seed, processes=options.processes)
     _show(options, "")
-    reports = _shorten_all(options, driver, search.subject, summary, say)
+    reports: dict[str, Path] = {}
+    try:
+        _shorten_all(options, search, say, reports)
+    except KeyboardInterrupt:
+        summary.was_interrupted = True
     if options.json:
         print(json.dumps(_as_json(summary, reports), indent=1))
     else:
@@ -110,11 +113,9 @@ def _driver(options: Namespace) -> Driver:
     )
 
 
-def _shorten_all(
-    options: Namespace, driver: Driver, subject: Subject, summary: Summary, say: Callable[[str], None]
-) -> dict[str, Path]:
+def _shorten_all(options: Namespace, search: Search, say: Callable[[str], None], paths: dict[str, Path]) -> None:
     """The smallest run of each kind, in the order in which they were found, and the image that it leaves."""
-    paths: dict[str, Path] = {}
+    driver, subject, summary = search.driver, search.subject, search.summary
     for group in summary.groups.values() if options.shrink and not summary.was_interrupted else ():
         _show(options, f"shrinking {group.path}")
         artifact = load_artifact(group.path)
@@ -123,7 +124,6 @@ def _shorten_all(
         run(driver, ReplayTape(shrunk.outcome.draws), subject.profile, image=path.with_suffix(".img"))
         _show(options, "")
         say(f"\n{text}\n  image:   {path.with_suffix('.img')}\n")
-    return paths
 
 
 def _as_json(summary: Summary, reports: dict[str, Path]) -> dict[str, object]:

@@ -26,10 +26,10 @@ class ForeignOutcome(Outcome):
     """Times when something came of a driver that was taken to be quiet; counted in a run that doubts."""
 
 
-_ELSEWHERE = re.compile(r"sector (\d+) holds \w+ in sector (\d+)")
+_ELSEWHERE = re.compile(r"sector (\d+) holds \.*\w+ in sector (\d+)")
 
 NOTHING = "nothing"
-"""Said of a failure that needs no fault, no kill and no power loss."""
+"""Said of a failure that needs no fault and no end but a clean one."""
 
 
 class World:
@@ -64,7 +64,7 @@ class World:
         device = written.holds(written.durable, len(blank))
         self.below = Below(device, tape, self.trace, driver.rules, blank)
         self.circumstances: list[str] = []
-        """Of ``fault``, ``kill`` and ``power loss`` those that have been."""
+        """Of ``fault``, ``hang-up``, ``kill`` and ``power loss`` those that have been."""
         self.sessions = 0
 
     def violation(self, what: str, text: str) -> Violation:

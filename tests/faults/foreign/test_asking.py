@@ -27,6 +27,8 @@ class Upstream:
         self.sent: list[Request] = []
         self.answered: list[Answered] = []
 
+    grain = 1
+
     def offers(self, kind: str) -> bool:
         return kind in ("read", "write")
 
@@ -122,3 +124,12 @@ def test_a_driver_whose_image_grows_is_asked_for_a_flush_instead_of_a_read() -> 
     side._upstream.offers = lambda kind: True
     assert side.possible(READ) == Request("B0", "flush")
     assert side.possible(WRITE) == WRITE
+
+
+def test_a_request_is_as_ragged_as_the_export_takes_it() -> None:
+    side = asking()
+    ragged = Request("A0", "write", 700, 100)
+    assert side.possible(ragged) == ragged
+    side._upstream.grain = 512
+    assert side.possible(ragged) == Request("A0", "write", 512, 512)
+    assert side.possible(Request("A0", "read", 1000, 100)) == Request("A0", "read", 512, 1024)

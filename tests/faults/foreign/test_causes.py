@@ -3,10 +3,11 @@
 import pytest
 
 from faults.foreign.causes import mildest
+from faults.foreign.run import ENDS
 from faults.runs.world import Outcome
 from faults.simulation.tape import Draw, Tape
 
-ENDS = ("close", "kill", "power")
+MILDEST_FIRST = ("close", "hang-up", "kill", "power")
 
 
 def run(needs_fault: bool, needs_end: int):
@@ -15,7 +16,7 @@ def run(needs_fault: bool, needs_end: int):
     def go(tape: Tape) -> Outcome:
         fault, ends = False, []
         for _ in range(2):
-            ends.append(tape.draw("end", 3))
+            ends.append(MILDEST_FIRST.index(ENDS[tape.draw("end", 4)]))
             fault = bool(tape.draw("storm", 3) and tape.draw("fail write #1", 2)) or fault
         fails = (fault or not needs_fault) and max(ends) >= needs_end
         outcome = Outcome("lost" if fails else None, kind=f"{fault} {max(ends)}" if fails else "")
@@ -26,11 +27,11 @@ def run(needs_fault: bool, needs_end: int):
 
 
 def harsh() -> Outcome:
-    session = [Draw("end", 3, 2), Draw("storm", 3, 2), Draw("fail write #1", 2, 1)]
-    return Outcome("lost", kind="True 2", draws=session * 2)
+    session = [Draw("end", 4, 2), Draw("storm", 3, 2), Draw("fail write #1", 2, 1)]
+    return Outcome("lost", kind="True 3", draws=session * 2)
 
 
-@pytest.mark.parametrize("needs_end", [0, 1, 2])
+@pytest.mark.parametrize("needs_end", [0, 1, 2, 3])
 @pytest.mark.parametrize("needs_fault", [False, True])
 def test_only_what_is_needed_is_left(needs_fault: bool, needs_end: int) -> None:
     found = mildest(run(needs_fault, needs_end), harsh())
@@ -39,7 +40,7 @@ def test_only_what_is_needed_is_left(needs_fault: bool, needs_end: int) -> None:
 
 
 def test_only_one_of_two_hard_ends_is_left() -> None:
-    found = mildest(run(needs_fault=False, needs_end=2), harsh())
+    found = mildest(run(needs_fault=False, needs_end=3), harsh())
     assert sorted(draw.value for draw in found.draws if draw.label == "end") == [0, 2]
 
 

@@ -101,3 +101,12 @@ def test_a_repair_comes_before_the_image_is_opened_again(place: Path) -> None:
         world = world_of(driver, place)
         survive(world, end)
         assert world.content()[:1] == first
+
+
+def test_after_a_hang_up_what_was_acknowledged_is_there_as_after_a_close(place: Path) -> None:
+    world = world_of(Driver("command", "x", size=4096), place)
+    world.oracle.end_write(world.oracle.begin_write(0, b"x" * 512, "A0"))
+    survive(world, "hang-up")
+    with pytest.raises(Violation):
+        world.oracle.observe(bytes(4096), "after")
+    assert world.circumstances == ["hang-up"]

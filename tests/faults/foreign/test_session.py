@@ -144,3 +144,25 @@ def test_an_image_that_has_grown_beyond_its_client_is_no_crash(relay: Relay, pla
         live(replace(relay("short"), grows=True), place)
     with pytest.raises(Violation, match="nbd_client_co_preadv"):
         live(relay("short"), place)
+
+
+def test_when_all_clients_hang_up_what_they_began_ends(relay: Relay, place: Path) -> None:
+    """A0's write, held -- ends      the process is told to end
+    B0's write, held ---- ends
+                 all clients are gone"""
+    held = [Draw(f"next write image 512@{offset} #1", 32, 31) for offset in (0, 512)]
+    world = World(relay("honest"), ReplayTape(held), place)
+
+    async def go() -> None:
+        session = Session(world)
+        try:
+            await session.open()
+            await session.use(TWO, Weather(world.tape, ("image",)), Life(steps=2))
+            await session.hang_up()
+        finally:
+            session.kill()
+
+    asyncio.run(go())
+    assert [event.what for event in world.trace.events][-4:] == ["hang-up:", "end", "end", "close"]
+    assert world.below.held == []
+    assert world.content()[:1024] != bytes(1024)

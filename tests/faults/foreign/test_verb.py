@@ -1,7 +1,13 @@
 """``python -m faults foreign``: what a user types, and what is told."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,3 +68,36 @@ def test_what_a_search_has_kept_is_made_small_by_the_verb_for_it(
     assert (told["operations"], told["faults"]) == (1, 0)
     assert main(["replay", told["artifact"]]) == 1
     assert "still there (the same run)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_interrupt_leaves_a_summary_and_nothing_else(
+    relay: Callable[[str], Driver], place: Path, tmp_path: Path, processes: str
+) -> None:
+    """As a terminal sends it: to the whole group, while runs are under way, which have folders in TMPDIR."""
+    words_ = ["--size", "65536", "--processes", processes, "--folder", str(tmp_path)]
+    search = subprocess.Popen(
+        [sys.executable, "-m", "faults", "foreign", relay("honest").command, *words_],
+        env={**os.environ, "TMPDIR": str(place)},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not list(place.glob("*/*.above")):
+        assert search.poll() is None
+        time.sleep(0.01)  # nobody tells when another process has come so far
+    os.killpg(search.pid, signal.SIGINT)
+    told, _ = search.communicate(timeout=60)
+    assert search.returncode == 130
+    assert told.endswith("interrupted\n")
+    assert list(place.iterdir()) == []
+    assert [pid for pid, line in command_lines() if str(place) in line and pid != os.getpid()] == []
+
+
+def command_lines() -> list[tuple[int, str]]:
+    """Of all processes that are there."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            lines.append((int(path.parent.name), path.read_bytes().decode(errors="replace")))
+    return lines

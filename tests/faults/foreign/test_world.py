@@ -47,6 +47,7 @@ def test_what_belongs_to_another_sector_is_told_apart_from_what_is_gone() -> Non
         ("sector 3 holds zeros, expected A0 in sector 3", "lost"),
         ("sector 3 holds A0 in sector 3, expected zeros", "lost"),
         ("sector 3 holds A0 in sector 7, expected zeros", "misplaced"),
+        ("sector 3 holds ......A0 in sector 7, expected zeros", "misplaced"),
     ):
         assert str(one.seen("lost", Violation(text))) == text
         assert one.outcome.kind == f"{what} after nothing"
