@@ -6,6 +6,7 @@
     running     a verb's work on an event loop: Ctrl-C, SIGTERM, errors and warnings become one line each
     arguments   sizes, formats and ``-o`` lists as qemu-img spells them
     output      human and JSON forms
+    listening   where ``serve`` listens
     facts · plain       ``info`` without the parser of words, which takes longer than its work
     progress    ``-p``
     create · info · check · mapping · convert · compare · transfer · serve · demo      the verbs

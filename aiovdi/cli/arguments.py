@@ -1,6 +1,7 @@
 """Flags that several verbs have, and values as qemu-img spells them: sizes, formats, ``-o`` lists."""
 
 import enum
+import math
 import re
 from typing import Annotated, Literal, TypeAlias, cast, get_args
 
@@ -17,6 +18,8 @@ __all__ = [
     "Quiet",
     "Share",
     "format_name",
+    "parse_port",
+    "parse_seconds",
     "parse_options",
     "parse_size",
     "parse_switch",
@@ -27,6 +30,7 @@ _SIZE = re.compile(
 )
 _SUFFIXES = "bkmgtpe"
 _SIZE_MAX = (1 << 63) - 1
+_PORT_MAX = 65535
 
 
 def parse_size(text: str | int) -> int:
@@ -48,6 +52,24 @@ def parse_size(text: str | int) -> int:
     if size > _SIZE_MAX:
         raise typer.BadParameter(f"found {text!r}, expected at most {_SIZE_MAX} bytes")
     return size
+
+
+def parse_port(text: str | int) -> int:
+    """A TCP port; 0 stands for any."""
+    if not str(text).isdecimal() or int(text) > _PORT_MAX:
+        raise typer.BadParameter(f"found {text!r}, expected a number from 0 to {_PORT_MAX}")
+    return int(text)
+
+
+def parse_seconds(text: str | float) -> float:
+    """A time, in seconds or parts of one; not negative."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise typer.BadParameter(f"found {text!r}, expected a number of seconds, 0 or more")
+    return seconds
 
 
 def parse_switch(name: str, text: str) -> bool:

@@ -9,10 +9,7 @@ import asyncio
 import os
 import resource
 import signal
-import socket
-import ssl
 import sys
-import tempfile
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,20 +17,21 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from aiovdi.cli.arguments import Share, as_cache, cache_name
+from aiovdi.cli.arguments import Share, as_cache, cache_name, parse_port, parse_seconds
+from aiovdi.cli.listening import LOCAL, context_of, listeners_of
 from aiovdi.cli.running import Failure
 from aiovdi.driver.opening import Aio, Mode, open_disk
-from aiovdi.nbd.wire import PORT
+from aiovdi.jobs.images import naming
+from aiovdi.nbd.wire import STRING_MAX
 from aiovdi.server.command import run_shell, variables
 from aiovdi.server.export import Offer
 from aiovdi.server.limits import Limits
-from aiovdi.server.listening import activated_sockets, tcp_sockets, unix_socket
 from aiovdi.server.server import Server
-from aiovdi.server.tls import server_context
+from aiovdi.storage.nbd_uri import is_uri
+from aiovdi.storage.zeroing import can_punch_holes
 
 __all__ = ["new_loop", "serve"]
 
-_LOCAL = "127.0.0.1"
 _FILES_MAX = 1 << 16
 
 
@@ -53,41 +51,104 @@ def new_loop() -> asyncio.AbstractEventLoop:
 
 
 async def serve(
-    image: Annotated[str, typer.Argument()],
+    image: Annotated[str, typer.Argument(help="A VDI image: a file, a block device or an NBD URI.")],
     *,
     path: Annotated[
-        Path | None, typer.Option("--socket", "-k", metavar="PATH", help="Listen at this path, for its owner only.")
+        Path | None,
+        typer.Option("--socket", "-k", metavar="PATH", help="Listen at this Unix socket, for its owner only."),
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", "-p", min=0, max=65535, help="Listen at a TCP port; 0: a free one.")
+        int | None,
+        typer.Option("--port", "-p", parser=parse_port, metavar="PORT", help="Listen at this TCP port; 0: a free one."),
     ] = None,
     bind: Annotated[
-        str | None, typer.Option("--bind", "-b", metavar="HOST", help=f"Not {_LOCAL}. Public ones need TLS.")
+        str | None,
+        typer.Option(
+            "--bind",
+            "-b",
+            metavar="HOST",
+            help=f"TCP address, {LOCAL} by default. Any that is not this machine's alone needs TLS.",
+        ),
     ] = None,
-    tls_cert: Annotated[Path | None, typer.Option("--tls-cert", metavar="PEM", help="Our certificate.")] = None,
-    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="PEM", help="The key of it.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="PEM", help="TLS, for all: the server's certificate.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="PEM", help="The key of that certificate, without a password.")
+    ] = None,
     tls_ca: Annotated[
-        Path | None, typer.Option("--tls-ca", metavar="PEM", help="Clients need a certificate of this authority.")
+        Path | None,
+        typer.Option("--tls-ca", metavar="PEM", help="Let in only clients with a certificate of this authority."),
     ] = None,
     read_only: Annotated[bool, typer.Option("--read-only", "-r", help="Clients cannot write.")] = False,
-    export: Annotated[str, typer.Option("--export", "-x", metavar="NAME", help="What clients ask for.")] = "",
-    persistent: Annotated[bool, typer.Option("--persistent", "-t", help="Go on after the last client.")] = False,
+    export: Annotated[
+        str, typer.Option("--export", "-x", metavar="NAME", help="The name that clients ask for; none by default.")
+    ] = "",
+    persistent: Annotated[
+        bool, typer.Option("--persistent", "-t", help="Go on when the last client has gone.")
+    ] = False,
     command: Annotated[
-        str | None, typer.Option("--run", metavar="CMD", help="Run a shell command with $uri, then end.")
+        str | None,
+        typer.Option(
+            "--run",
+            metavar="CMD",
+            help="Run a shell command with $uri, $unixsocket, $port, $nbd, $exportname and $tls set; end with it.",
+        ),
     ] = None,
-    shared: Annotated[int, typer.Option("--shared", "-e", min=1, metavar="N", help="Clients at once.")] = 1024,
-    cache: Annotated[str, typer.Option("--cache", parser=cache_name, metavar="CACHE")] = "writeback",
-    aio: Annotated[str | None, typer.Option("--aio", parser=_aio_name, metavar="threads|io_uring")] = None,
+    shared: Annotated[
+        int, typer.Option("--shared", "-e", min=1, metavar="N", help="At most so many clients at once.")
+    ] = 1024,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            "--timeout",
+            parser=parse_seconds,
+            metavar="SECONDS",
+            help="Drop a client that is silent for so long, with nothing under way; 0: never.",
+        ),
+    ] = 0.0,
+    handshake_limit: Annotated[
+        float,
+        typer.Option(
+            "--handshake-limit",
+            parser=parse_seconds,
+            metavar="SECONDS",
+            help="Drop a client that is no further by then than the handshake; 0: never.",
+        ),
+    ] = 10.0,
+    cache: Annotated[
+        str,
+        typer.Option(
+            "--cache",
+            parser=cache_name,
+            metavar="CACHE",
+            help="writeback, none, writethrough, directsync or unsafe, as QEMU has them.",
+        ),
+    ] = "writeback",
+    aio: Annotated[
+        str | None,
+        typer.Option("--aio", parser=_aio_name, metavar="AIO", help="threads or io_uring; by default what works here."),
+    ] = None,
     share: Share = False,
 ) -> int:
     """Serve IMAGE over NBD: at a unix socket, or at --port, and print the URI."""
-    context = _context(tls_cert, tls_key, tls_ca)
+    _check_name(export)
+    context = context_of(tls_cert, tls_key, tls_ca)
+    limits = Limits(connections_max=shared, idle_seconds=timeout or None, handshake_seconds=handshake_limit or None)
     _allow_many_files()
     mode: Mode = "r" if read_only or share else "r+"
-    with _listeners(path, port, bind) as (listeners, is_ours):
-        async with open_disk(image, mode, cache=as_cache(cache), aio=cast("Aio | None", aio), lock=not share) as disk:
-            offer = Offer(export=disk, name=export, description=Path(image).name, read_only=mode == "r")
-            server = Server([offer], limits=Limits(connections_max=shared), context=context)
+    with listeners_of(path, port, bind) as (listeners, is_ours):
+        with naming(image):
+            disk = await open_disk(image, mode, cache=as_cache(cache), aio=cast("Aio | None", aio), lock=not share)
+        async with disk:
+            offer = Offer(
+                export=disk,
+                name=export,
+                description=Path(image).name,
+                read_only=mode == "r",
+                fast_zero=mode == "r+" and await _zeroes_fast(image),
+            )
+            server = Server([offer], limits=limits, context=context)
             await server.listen(listeners)
             if command is not None:
                 work = run_shell(command, variables(listeners[0], export, tls=context is not None))
@@ -95,6 +156,11 @@ async def serve(
                 work = _wait(server, persistent=persistent, announced=is_ours)
             with _statistics_on_signal(server):
                 return await _until_the_end(work, server)
+
+
+async def _zeroes_fast(image: str) -> bool:
+    """Zeros in a mapped block are a hole, and cost nothing elsewhere. What an NBD export makes of them, who knows."""
+    return not is_uri(image) and await asyncio.to_thread(can_punch_holes, image)
 
 
 async def _wait(server: Server, *, persistent: bool, announced: bool) -> int:
@@ -117,43 +183,9 @@ async def _until_the_end(work: Coroutine[Any, Any, int], server: Server) -> int:
         await server.close()
 
 
-@contextmanager
-def _listeners(path: Path | None, port: int | None, host: str | None) -> Iterator[tuple[list[socket.socket], bool]]:
-    """Where to listen, and whether that was our choice."""
-    if path is not None and (port is not None or host is not None):
-        raise Failure("--socket and --port exclude each other")
-    if activated := activated_sockets(os.environ):
-        with _closing(activated):
-            yield activated, False
-    elif port is not None or host is not None:
-        with _closing(tcp_sockets(host or _LOCAL, PORT if port is None else port)) as listeners:
-            yield listeners, True
-    elif path is not None:
-        with unix_socket(path) as listener:
-            yield [listener], True
-    else:
-        with (
-            tempfile.TemporaryDirectory(prefix="aiovdi-") as folder,
-            unix_socket(Path(folder) / "nbd.sock") as listener,
-        ):
-            yield [listener], True
-
-
-@contextmanager
-def _closing(listeners: list[socket.socket]) -> Iterator[list[socket.socket]]:
-    try:
-        yield listeners
-    finally:
-        for listener in listeners:
-            listener.close()
-
-
-def _context(cert: Path | None, key: Path | None, authority: Path | None) -> ssl.SSLContext | None:
-    if cert is None and key is None and authority is None:
-        return None
-    if cert is None or key is None:
-        raise Failure("TLS needs both --tls-cert and --tls-key")
-    return server_context(certificate=cert, key=key, authority=authority)
+def _check_name(export: str) -> None:
+    if (length := len(os.fsencode(export))) > STRING_MAX:
+        raise Failure(f"--export: found a name of {length} bytes, expected at most {STRING_MAX}")
 
 
 def _allow_many_files() -> None:

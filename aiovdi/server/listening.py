@@ -19,6 +19,7 @@ from aiovdi.server.uri import is_unix
 __all__ = ["activated_sockets", "is_private", "tcp_sockets", "unix_socket"]
 
 _BACKLOG = 128
+_PATH_MAX = 107  # bytes of sun_path but the NUL: unix(7)
 _FIRST_ACTIVATED = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 
 
@@ -27,9 +28,13 @@ def unix_socket(path: str | os.PathLike[str]) -> Iterator[socket.socket]:
     """A socket that listens at ``path``, which goes at the end.
 
     Raises:
-        OSError: EADDRINUSE if somebody listens there, or it is something else; as bind(2).
+        OSError: EADDRINUSE if somebody listens there, ENOTSOCK if there is anything but a socket, ENAMETOOLONG;
+            as bind(2).
     """
     name = os.fspath(path)
+    if (length := len(os.fsencode(name))) > _PATH_MAX:
+        text = f"found a path of {length} bytes, expected at most {_PATH_MAX} for a Unix socket"
+        raise OSError(errno.ENAMETOOLONG, text, name)
     _remove_if_deserted(name)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -55,7 +60,10 @@ def tcp_sockets(host: str, port: int) -> list[socket.socket]:
     Raises:
         OSError: as getaddrinfo(3) and bind(2).
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, host) from error
     listeners: list[socket.socket] = []
     try:
         for family, kind, protocol, _, address in dict.fromkeys(found):
@@ -78,17 +86,35 @@ def activated_sockets(environment: MutableMapping[str, str]) -> list[socket.sock
     """The sockets that systemd has opened for this process, as sd_listen_fds(3) says; usually none.
 
     The variables are taken out of ``environment``, for they are not meant for children.
+
+    Raises:
+        ValueError: they are for this process, and not what systemd passes.
     """
     count, pid = environment.get("LISTEN_FDS", ""), environment.get("LISTEN_PID", "")
-    if not count.isdecimal() or pid != str(os.getpid()):
+    if not count or pid != str(os.getpid()):
         return []
+    if not count.isdecimal():
+        raise ValueError(f"LISTEN_FDS: found {count!r}, expected a number of sockets")
     for name in ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"):
         environment.pop(name, None)
     found = []
     for descriptor in range(_FIRST_ACTIVATED, _FIRST_ACTIVATED + int(count)):
+        found.append(_listener(descriptor, count))
         os.set_inheritable(descriptor, False)
-        found.append(socket.socket(fileno=descriptor))
     return found
+
+
+def _listener(descriptor: int, count: str) -> socket.socket:
+    """The socket that somebody has left there for us."""
+    expected = f"LISTEN_FDS={count}: expected a stream socket that listens as descriptor {descriptor}, found"
+    try:
+        listener = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise ValueError(f"{expected} none: {error.strerror}") from error
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        listener.detach()  # not ours to close
+        raise ValueError(f"{expected} one that does not")
+    return listener
 
 
 def is_private(listener: socket.socket) -> bool:
@@ -99,13 +125,17 @@ def is_private(listener: socket.socket) -> bool:
 
 
 def _remove_if_deserted(name: str) -> None:
-    """Remove a socket that nobody listens on any more."""
-    if _identity(name) is None or not stat.S_ISSOCK(os.lstat(name).st_mode):
+    """Remove a socket that nobody listens on any more. Raises OSError if it is something else, or still in use."""
+    if _identity(name) is None:
         return
+    if not stat.S_ISSOCK(os.lstat(name).st_mode):
+        raise OSError(errno.ENOTSOCK, "found a file or directory, expected nothing or a socket that is left over", name)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         if probe.connect_ex(name) == errno.ECONNREFUSED:
             Path(name).unlink()
+        else:
+            raise OSError(errno.EADDRINUSE, "somebody listens at this socket already", name)
 
 
 def _identity(name: str) -> tuple[int, int] | None:

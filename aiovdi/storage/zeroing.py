@@ -12,12 +12,13 @@ import ctypes
 import errno
 import mmap
 import os
+import stat
 import sys
 from collections.abc import Callable
 
-from aiovdi.units import SECTOR, MiB
+from aiovdi.units import SECTOR, MiB, align_up
 
-__all__ = ["Zeroing", "punch_hole", "write_zeros", "zero_range"]
+__all__ = ["Zeroing", "can_punch_holes", "punch_hole", "write_zeros", "zero_range"]
 
 NOT_SUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
 # EINVAL: a block device, for a range that is not made of its logical blocks. The next range may be.
@@ -70,6 +71,27 @@ class Zeroing:
                 raise
             return False
         return True
+
+
+def can_punch_holes(path: str | os.PathLike[str]) -> bool:
+    """Whether zeros in this file are holes, which never take as long as writing does. Of a device nobody can say.
+
+    Tried behind its end, so nobody else may have it open for writing.
+    """
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        found = os.fstat(fd)
+        if stat.S_ISREG(found.st_mode):
+            punch_hole(fd, SECTOR, align_up(found.st_size, MiB))
+            return True
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
+    return False
 
 
 def punch_hole(fd: int, length: int, offset: int) -> None:

@@ -5,7 +5,15 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiovdi.cli.arguments import cache_name, format_name, parse_options, parse_size, parse_switch
+from aiovdi.cli.arguments import (
+    cache_name,
+    format_name,
+    parse_options,
+    parse_port,
+    parse_seconds,
+    parse_size,
+    parse_switch,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +83,20 @@ def test_names_that_are_known_pass_and_others_do_not() -> None:
         format_name("qcow2")
     with pytest.raises(typer.BadParameter, match="fast"):
         cache_name("fast")
+
+
+def test_a_port_and_a_time_are_plain_numbers_within_their_bounds() -> None:
+    assert [parse_port(each) for each in ("0", "65535", 10809)] == [0, 65535, 10809]
+    assert [parse_seconds(each) for each in ("0", "2.5", 10.0)] == [0, 2.5, 10]
+
+
+@pytest.mark.parametrize("text", ["65536", "-1", "http", "1.5", ""])
+def test_what_is_no_port_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="expected a number from 0 to 65535"):
+        parse_port(text)
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "soon", ""])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="expected a number of seconds"):
+        parse_seconds(text)

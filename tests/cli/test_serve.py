@@ -16,6 +16,7 @@ import pytest
 
 from aiovdi.cli.serve import new_loop
 from aiovdi.driver.opening import open_disk
+from aiovdi.storage.zeroing import can_punch_holes
 from aiovdi.units import MiB
 
 GREETING = b"NBDMAGICIHAVEOPT"
@@ -151,10 +152,15 @@ def test_a_read_only_server_locks_nobody_out_who_reads(serve: Start, vdi: Path, 
     [
         (["--port", "0", "--bind", "0.0.0.0"], "serve: plain text to 0.0.0.0: other machines can reach that"),
         (["--port", "1", "--socket", "x"], "serve: --socket and --port exclude each other"),
-        (["--tls-ca", "x"], "serve: TLS needs both --tls-cert and --tls-key"),
+        (["--bind", "::1", "--socket", "x"], "serve: --socket and --bind exclude each other"),
+        (["--tls-ca", "x"], "serve: TLS needs both --tls-cert and --tls-key, found no --tls-cert"),
         (["--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "/nowhere: No such file or directory"),
         (["--aio", "magic"], "found 'magic', expected 'threads' or 'io_uring'"),
         (["--socket", "/nowhere/s"], "/nowhere/s: No such file or directory"),
+        (["--socket", "x" * 200], "found a path of 200 bytes, expected at most 107"),
+        (["--export", "x" * 5000], "--export: found a name of 5000 bytes, expected at most 4096"),
+        (["--port", "http"], "found 'http', expected a number from 0 to 65535"),
+        (["--timeout", "-1"], "found '-1', expected a number of seconds, 0 or more"),
     ],
 )
 def test_what_it_does_not_do_is_said_and_nothing_is_served(
@@ -164,3 +170,39 @@ def test_what_it_does_not_do_is_said_and_nothing_is_served(
     assert said.status == 1
     assert said.out == ""
     assert why in said.err
+
+
+def test_what_is_no_image_is_named_and_nothing_is_served(aiovdi: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"x" * 1000)
+    said = aiovdi("serve", path)
+    assert (said.status, said.out) == (1, "")
+    assert f"{path}: " in said.err
+    assert "u32Signature at offset 64: found 0x78787878" in said.err
+
+
+def test_a_client_that_is_silent_for_too_long_is_dropped(serve: Start, vdi: Path) -> None:
+    process = serve(vdi, "--timeout", 0.01)
+    with connect(socket_of(process)) as client:
+        assert client.recv(1) == b""  # it says nothing, and waits for the server to go
+    assert process.wait(20) == 0
+
+
+def test_a_client_that_never_gets_through_the_handshake_is_dropped(serve: Start, vdi: Path) -> None:
+    process = serve(vdi, "--persistent", "--handshake-limit", 0.01)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(socket_of(process)))
+        assert client.recv(18, socket.MSG_WAITALL)[:16] == GREETING
+        assert client.recv(1) == b""
+
+
+def test_zeros_are_fast_where_the_file_can_have_holes(serve: Start, vdi: Path) -> None:
+    path = socket_of(serve(vdi))
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(path))
+        client.recv(18, socket.MSG_WAITALL)
+        client.sendall(b"\0\0\0\3" + b"IHAVEOPT" + b"\0\0\0\1" + bytes(4))
+        flags = int.from_bytes(client.recv(10, socket.MSG_WAITALL)[8:], "big")
+    assert bool(flags & 1 << 11) is can_punch_holes(vdi)  # NBD_FLAG_SEND_FAST_ZERO

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from aiovdi.storage.zeroing import can_punch_holes
 from tests.certificates import Papers
 
 MiB = 1 << 20
@@ -142,6 +143,27 @@ h.shutdown()
 """
     system = "PATH=/usr/bin:/bin"  # nbdsh takes the first python3 of the path, and needs Debian's
     assert run("/usr/bin/env", system, peer("nbdsh"), "-c", script).split() == ["EINVAL", "ENOSPC", "EINVAL"]
+
+
+def test_zeros_are_fast_where_the_file_has_holes_and_take_its_space_away(peer: Peer, uri: str, image: Path) -> None:
+    offered = json.loads(run(peer("nbdinfo"), "--json", uri))["exports"][0]["can_fast_zero"]
+    assert offered is can_punch_holes(image)
+    before = image.stat().st_blocks
+    script = f"""
+h.connect_uri("{uri}")
+assert h.can_fast_zero() is {offered}
+for flags in (nbd.CMD_FLAG_FAST_ZERO, nbd.CMD_FLAG_FAST_ZERO | nbd.CMD_FLAG_NO_HOLE):
+    try:
+        h.zero({2 * MiB}, {7 * MiB + 512}, flags)
+        print("zeroed")
+    except nbd.Error as error:
+        print(error.errno)
+assert h.pread({2 * MiB}, {7 * MiB + 512}) == bytes({2 * MiB}) or not {offered}
+"""
+    said = run("/usr/bin/env", "PATH=/usr/bin:/bin", peer("nbdsh"), "-c", script).split()
+    assert said == (["zeroed", "ENOTSUP"] if offered else ["EINVAL", "EINVAL"])
+    if offered:
+        assert image.stat().st_blocks <= before - MiB // 512
 
 
 def test_fio_verifies_four_jobs_over_four_connections(peer: Peer, uri: str, tmp_path: Path) -> None:

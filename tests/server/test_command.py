@@ -1,6 +1,7 @@
 """A command gets the variables of nbdkit, its status comes back, and it does not outlive a cancel."""
 
 import asyncio
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -42,3 +43,15 @@ async def test_a_cancel_ends_the_command_first(tmp_path: Path, eventually: Any) 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (tmp_path / "log").read_text() == "ended\n"
+
+
+async def test_a_cancel_ends_what_the_command_has_started_too(tmp_path: Path, eventually: Any) -> None:
+    pid = tmp_path / "pid"
+    task = asyncio.create_task(run_shell(f"sh -c 'echo $$ > {pid}; exec sleep 1000'; echo never", {}))
+    await eventually(lambda: pid.exists() and pid.read_text().endswith("\n"))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    status = Path(f"/proc/{pid.read_text().strip()}/stat")
+    await eventually(lambda: not status.exists() or ") Z " in status.read_text())
+    assert os.getpid() != int(pid.read_text())

@@ -1,6 +1,5 @@
 """A context that cannot be had says which file is to blame."""
 
-import ssl
 from pathlib import Path
 
 import pytest
@@ -17,5 +16,5 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_what_is_no_certificate_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cert.pem"
     path.write_text("not a certificate")
-    with pytest.raises(ssl.SSLError):
+    with pytest.raises(ValueError, match=r"cert\.pem, .*: expected a certificate and its key in PEM, found something"):
         server_context(certificate=path, key=path)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from aiovdi.storage import zeroing
-from aiovdi.storage.zeroing import Zeroing
+from aiovdi.storage.zeroing import Zeroing, can_punch_holes, punch_hole
 from aiovdi.units import KiB, MiB
 
 Refuse: TypeAlias = Callable[[dict[int, int]], list[int]]
@@ -126,3 +126,30 @@ def test_the_end_is_reached_by_a_write_of_whole_units(
     Zeroing(unit=unit).zero(fd, 64 * KiB, MiB)
     length = max(512, unit)
     assert written == [(length, MiB + 64 * KiB - length)]
+
+
+def test_a_file_is_asked_for_holes_behind_its_end_and_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(b"x" * 5000)
+    expected = _makes_holes(tmp_path / "other")
+    assert can_punch_holes(path) is expected
+    assert path.read_bytes() == b"x" * 5000
+
+
+def test_what_is_no_regular_file_promises_no_holes(tmp_path: Path) -> None:
+    assert not can_punch_holes(tmp_path / "missing")
+    assert not can_punch_holes(tmp_path)
+    assert not can_punch_holes("/dev/null")
+
+
+def _makes_holes(path: Path) -> bool:
+    """By another way: whether data that is punched takes less space."""
+    path.write_bytes(b"x" * (1 << 20))
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+        before = os.fstat(file.fileno()).st_blocks
+        try:
+            punch_hole(file.fileno(), 1 << 20, 0)
+        except OSError:
+            return False
+        return os.fstat(file.fileno()).st_blocks < before
