@@ -21,7 +21,8 @@ from aiovdi.driver.allocation import AllocationLocks
 from aiovdi.driver.blockmap import SectorIndex
 from aiovdi.driver.extents import walk
 from aiovdi.driver.metadata import MetadataWriter
-from aiovdi.driver.reader import CREDIT_PER_SEGMENT, Piece, Reader, in_parallel
+from aiovdi.driver.reader import Reader
+from aiovdi.driver.readpath import CREDIT_PER_SEGMENT, Piece, in_parallel
 from aiovdi.driver.session import Session
 from aiovdi.driver.slots import Slots
 from aiovdi.errors import CorruptImage

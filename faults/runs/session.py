@@ -71,6 +71,7 @@ class Session:
             region=world.target.region,
             lives=lives,
             cached=bool(world.tape.draw("cached", 2)),
+            begins=world.tape.draw("begins", 4) == 1,
             can_grow=world.target.grows,
             extends_with_zeros=world.target.extends_with_zeros,
             log=world.log,

@@ -95,3 +95,12 @@ HEADER = range(512)
 BMAP = range(512, 1024)
 DATA = range(1024, 1 << 40)
 BLOCK = 4096
+
+PERMUTED = [5, FREE, 0, 3, ZERO, 4, 1, FREE]
+
+
+def permuted_image(**layout: int) -> bytes:
+    """Blocks in another order than their slots, each slot with a letter of its own; three that no slot backs."""
+    block_size = layout.get("block_size", BLOCK)
+    slots = {slot: bytes([65 + slot]) * block_size for slot in range(6)}
+    return make_image(entries=PERMUTED, slots=slots, **layout)  # type: ignore[arg-type]

@@ -13,17 +13,9 @@ from hypothesis import strategies as st
 import aiovdi
 from aiovdi.driver.disk import Disk
 from tests.driver.gated import GatedStorage, turns
-from tests.driver.images import BLOCK, BMAP, DATA, FREE, ZERO, Naive, make_image
+from tests.driver.images import BLOCK, BMAP, DATA, Naive, make_image, permuted_image
 
 SIZE = 8 * BLOCK
-PERMUTED = [5, FREE, 0, 3, ZERO, 4, 1, FREE]
-
-
-def permuted_image(**layout: Any) -> bytes:
-    block_size = layout.get("block_size", BLOCK)
-    slots = {slot: bytes([65 + slot]) * block_size for slot in range(6)}
-    return make_image(entries=PERMUTED, slots=slots, **layout)
-
 
 storages = pytest.mark.parametrize(
     "traits",

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 
 from aiovdi.driver.disk import Disk
 from aiovdi.driver.metadata import MetadataWriter
-from aiovdi.driver.reader import Piece
+from aiovdi.driver.readpath import Piece
 from aiovdi.errors import StorageError
 from aiovdi.settling import own
 from aiovdi.storage.base import write_full

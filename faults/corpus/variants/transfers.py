@@ -3,7 +3,7 @@
 import asyncio
 
 from aiovdi.driver.disk import Disk
-from aiovdi.driver.reader import Piece
+from aiovdi.driver.readpath import Piece
 from aiovdi.errors import StorageError
 from aiovdi.settling import own
 from aiovdi.storage.base import read_full, write_full
