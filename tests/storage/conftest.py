@@ -19,6 +19,7 @@ import pytest
 
 from aiovdi.storage import AlignedStorage, FileStorage, MemoryStorage, NbdStorage, Storage, UnflushedStorage, uring
 from tests.storage.exporting import Exporter
+from tests.storage.serving import served
 
 Make: TypeAlias = Callable[..., Awaitable[Storage]]
 
@@ -110,6 +111,16 @@ async def _nbd(path: Path, content: bytes) -> Storage:
     return storage
 
 
+async def _nbd_of_ours(path: Path, content: bytes) -> Storage:
+    async with AsyncExitStack() as server:
+        uri = await server.enter_async_context(
+            served(MemoryStorage(content, can_grow=False), path.with_suffix(".sock"))
+        )
+        storage = await _WithServer.open(uri, writable=True)
+        storage.server = server.pop_all()
+    return storage
+
+
 async def _nbdkit(path: Path, content: bytes) -> Storage:
     if (nbdkit := shutil.which("nbdkit")) is None:
         pytest.skip("nbdkit is not installed (Debian: nbdkit)")
@@ -136,6 +147,7 @@ GROWING: Mapping[str, Callable[[Path, bytes], Awaitable[Storage]]] = {
 FIXED: Mapping[str, Callable[[Path, bytes], Awaitable[Storage]]] = {
     "memory-fixed": _fixed_memory,
     "nbd": _nbd,
+    "nbd-of-ours": _nbd_of_ours,
     "nbdkit": _nbdkit,
 }
 
