@@ -155,9 +155,7 @@ DATA_NEARBY = st.builds(lambda at, count: be(at, 8) + b"d" * count, st.integers(
     raw=st.lists(
         st.binary(max_size=40)
         | st.builds(chunk, st.integers(0, 7) | st.just(0x8001), st.binary(max_size=150), last=st.booleans())
-        | st.builds(
-            chunk, st.just(1), st.builds(lambda at, n: be(at, 8) + b"d" * n, st.integers(500, 620), st.integers(0, 110))
-        )
+        | st.builds(chunk, st.just(1), DATA_NEARBY)
         | st.builds(long_chunk, st.integers(0, 7), st.binary(max_size=150))
         | st.builds(simple, error=st.sampled_from([0, 5])),
         max_size=6,
