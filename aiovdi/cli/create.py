@@ -8,7 +8,7 @@ from aiovdi.cli.arguments import Quiet, format_name, parse_options, parse_size, 
 from aiovdi.cli.running import Failure, say
 from aiovdi.driver.creating import create as create_image
 from aiovdi.driver.creating import new_file
-from aiovdi.jobs.images import AIO
+from aiovdi.jobs.images import AIO, naming
 from aiovdi.storage.base import resize
 from aiovdi.units import SECTOR, MiB, align_up
 
@@ -35,7 +35,9 @@ async def create(
     ] = None,
     quiet: Quiet = False,
 ) -> int:
-    """Make a new image of SIZE bytes that reads as zeros. An existing file is replaced, unless it is in use."""
+    """Make a new image of SIZE bytes that reads as zeros. An existing file is replaced, unless it is in use.
+
+    An NBD export or a block device is written into."""
     if option and any(each in {"help", "?"} for each in option):
         print(OPTIONS_HELP, end="")
         return 0
@@ -56,12 +58,15 @@ async def create(
 async def _create_vdi(filename: str, size: int, values: dict[str, str], *, quiet: bool) -> None:
     block_size, fixed, comment = image_options(values)
     _announce(f"Formatting '{filename}', fmt=vdi size={size} static={'on' if fixed else 'off'}", quiet=quiet)
-    await create_image(filename, size, block_size=block_size, fixed=fixed, comment=comment, overwrite=True, aio=AIO)
+    with naming(filename):
+        await create_image(filename, size, block_size=block_size, fixed=fixed, comment=comment, overwrite=True, aio=AIO)
 
 
 async def _create_raw(filename: str, size: int, *, quiet: bool) -> None:
     _announce(f"Formatting '{filename}', fmt=raw size={size}", quiet=quiet)
     async with new_file(filename, overwrite=True, aio=AIO) as storage:
+        if not storage.can_grow:
+            raise Failure(f"{filename}: a raw image is as long as what holds it; found {storage.size} bytes here")
         await resize(storage, size)
 
 

@@ -3,6 +3,9 @@
 It is written beside its place under a passing name, flushed, and then given its name: by a link,
 which fails if the name is taken, or by a rename, which replaces. So neither Ctrl-C nor a power cut
 leaves half an image under the name that was asked for.
+
+An NBD export and a block device have no other place: there it is written where it is. First the old
+header goes, last the new one comes, so what is left by one who was stopped is no image, old or new.
 """
 
 import errno
@@ -15,13 +18,15 @@ from pathlib import Path
 import aiofiles.os
 
 from aiovdi.driver.folder import Folder, PathFolder
-from aiovdi.driver.opening import Aio, Target
+from aiovdi.driver.opening import Aio, Target, lock_storage
 from aiovdi.errors import StorageError
 from aiovdi.format import bmap
 from aiovdi.format.header import Header, ImageType, pack
 from aiovdi.format.layout import compatibility_warnings, new_header
+from aiovdi.storage import open_file
 from aiovdi.storage.base import Storage, flush, resize, write_full, write_zeroes
-from aiovdi.units import KiB, MiB
+from aiovdi.storage.nbd_uri import is_uri
+from aiovdi.units import SECTOR, KiB, MiB
 
 __all__ = ["CompatibilityWarning", "create", "new_file"]
 
@@ -46,18 +51,19 @@ async def create(
     """Make a new image of ``size`` bytes, all zeros.
 
     Args:
-        target: a path, or an empty ``Storage``, which stays the caller's.
+        target: a path, an NBD URI, or an empty ``Storage``, which stays the caller's. An export or a device must
+            have room for the map, and for all of a fixed image; the disk gets ENOSPC where it has no room for more.
         size: a positive multiple of 512.
         block_size: a power of two, at least 512. QEMU opens only 1 MiB.
         fixed: allocate all space now, and need no map updates later.
         comment: up to 255 bytes of UTF-8, stored in the header.
-        overwrite: replace an existing file that nobody has open.
+        overwrite: replace an existing file that nobody has open, or write into an export or a device.
 
     Raises:
         FileExistsError: ``target`` exists, or is not empty, and ``overwrite`` is false.
         LayoutError: the format has no image of this size and block size. It is a ValueError too.
         ImageLocked: the file to be replaced is in use.
-        StorageError, OSError: it could not be written; nothing is left behind.
+        StorageError, OSError: it could not be written; nothing is left behind. ENOSPC: there is too little room.
     """
     header = new_header(size, block_size=block_size, fixed=fixed, comment=comment)
     for text in compatibility_warnings(header):
@@ -82,11 +88,17 @@ async def new_file(
 ) -> AsyncIterator[Storage]:
     """A storage that becomes the file ``path`` when the block ends, and vanishes if it raises.
 
+    An NBD export or a block device it is itself, with whatever it holds, and of fixed size.
+
     ``is_durable``: by then it survives power loss, too. ``folder``: where its name is; by default the directory
     that ``path`` says.
 
     Raises FileExistsError, at once and again at the end, and ImageLocked.
     """
+    if folder is None and _stays_in_place(path):
+        async with _in_place(path, overwrite=overwrite, aio=aio, is_durable=is_durable) as storage:
+            yield storage
+        return
     place = Path(path)
     folder = folder or PathFolder(place.parent, aio=aio)
     if await folder.has(place.name):
@@ -95,7 +107,7 @@ async def new_file(
         await folder.require_unused(place.name)  # nobody's image is replaced under him
     passing = place.with_name(f".{place.name}.{os.urandom(4).hex()}.part").name
     try:
-        storage = await folder.create(passing)
+        storage = await _created(folder, passing, place)
         try:
             yield storage
             if is_durable:
@@ -109,6 +121,38 @@ async def new_file(
         with suppress(FileNotFoundError):
             folder.unlink_now(passing)
         raise
+
+
+def _stays_in_place(path: str | os.PathLike[str]) -> bool:
+    """It is an NBD export or a block device, which no file can replace."""
+    return is_uri(path) or Path(path).is_block_device()
+
+
+@asynccontextmanager
+async def _in_place(
+    path: str | os.PathLike[str], *, overwrite: bool, aio: Aio | None, is_durable: bool
+) -> AsyncIterator[Storage]:
+    if not overwrite:
+        raise FileExistsError(errno.EEXIST, "it exists, and can only be overwritten", os.fspath(path))
+    storage = await open_file(path, writable=True, aio=aio)
+    try:
+        unlock = await lock_storage(storage, writable=True, path=os.fspath(path))
+        try:
+            yield storage
+            if is_durable:
+                await flush(storage)
+        finally:
+            unlock()
+    finally:
+        await storage.close()
+
+
+async def _created(folder: Folder, passing: str, place: Path) -> Storage:
+    """An error names what was asked for, and not the passing name."""
+    try:
+        return await folder.create(passing)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(place)) from error
 
 
 async def _name(folder: Folder, passing: str, place: Path, *, overwrite: bool) -> None:
@@ -137,7 +181,10 @@ async def _write_empty(storage: Storage, header: Header) -> None:
         await resize(storage, end)
     elif storage.size < end:
         text = f"the storage cannot grow: {end} bytes needed, {storage.size} there"
-        raise StorageError(errno.ENOSPC, text, operation="allocate", offset=storage.size)
+        raise StorageError(errno.ENOSPC, text, operation="allocate", offset=storage.size, length=end - storage.size)
+    else:
+        await write_zeroes(storage, length=SECTOR, offset=0)  # no old header above a new map
+        await flush(storage)
     if header.blocks_allocated:
         await _allocate(storage, start=header.data_offset, end=end)
     await _write_map(storage, header)

@@ -73,7 +73,7 @@ async def check(target: Target, *, cache: Cache = "writeback", lock: bool = True
             audit = Audit(header, storage.size)
             await _feed(audit, storage, header)
         name = os.fspath(target) if isinstance(target, str | os.PathLike) else type(target).__name__
-        return _report(audit, name)
+        return _report(audit, name, can_shrink=storage.can_grow)
 
 
 async def _feed(audit: Audit, storage: Storage, header: Header) -> None:
@@ -93,11 +93,12 @@ async def _feed(audit: Audit, storage: Storage, header: Header) -> None:
             await asyncio.sleep(0)
 
 
-def _report(audit: Audit, filename: str) -> Report:
-    findings = audit.findings()
+def _report(audit: Audit, filename: str, *, can_shrink: bool) -> Report:
+    # What a device or an export has behind the image is its own: no space is lost by that.
+    findings = [each for each in audit.findings() if can_shrink or each.kind is not FindingKind.TRAILING]
     totals = Counter[Severity]()
     for kind, total in audit.totals.items():
-        totals[kind.severity] += total
+        totals[kind.severity] += total if can_shrink or kind is not FindingKind.TRAILING else 0
     # A run of leaked slots is one finding, but each of them is a cluster lost.
     run_slots = sum(finding.count - 1 for finding in findings if finding.kind is FindingKind.LEAKED)
     return Report(

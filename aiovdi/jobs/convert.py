@@ -2,20 +2,23 @@
 
 A new target is a valid image or none: it is written under a passing name and gets its own when it is
 whole, so a Ctrl-C, an error or a ``kill -9`` leaves no half of it. How bytes go over is `copying`'s.
+An NBD export is what it is: it is written into, as with ``existing``, and a VDI is created in it first.
 """
 
+import errno
 import os
 from pathlib import Path
 
-from aiovdi.driver.creating import new_file
+from aiovdi.driver.creating import create, new_file
 from aiovdi.driver.opening import Cache, Target
 from aiovdi.errors import OutOfRange
 from aiovdi.jobs.building import ImageBuilder
 from aiovdi.jobs.copying import Copying, Progress
-from aiovdi.jobs.images import AIO, Format, open_image
+from aiovdi.jobs.images import AIO, Format, naming, open_image
 from aiovdi.jobs.raw import RawDisk
 from aiovdi.storage import UnflushedStorage
 from aiovdi.storage.base import Storage, resize
+from aiovdi.storage.nbd_uri import is_uri
 from aiovdi.units import SECTOR, KiB, MiB
 
 __all__ = ["convert"]
@@ -47,7 +50,8 @@ async def convert(
 
     Args:
         source: a path, or a ``Storage``, which is neither locked nor closed.
-        target: the path of a file that appears when it is complete.
+        target: the path of a file that appears when it is complete, or an NBD URI, for which ``overwrite`` or
+            ``existing`` has to be said.
         source_format: None looks for itself.
         target_format: ``"vdi"`` or ``"raw"``.
         offset, length: the part of the source to copy, multiples of 512; the default is all of it.
@@ -77,12 +81,21 @@ async def convert(
         if offset < 0 or length < 0 or offset + length > image.size:
             raise OutOfRange(offset=offset, length=length, size=image.size)
         copying = Copying(image, offset=offset, length=length, sparse=sparse, in_order=in_order, progress=progress)
+        if not existing and is_uri(target):
+            if not overwrite:
+                raise FileExistsError(errno.EEXIST, "it exists, and can only be overwritten", os.fspath(target))
+            existing = True
+            if target_format == "vdi":
+                target_is_zero = True
+                with naming(target):
+                    await create(target, length, block_size=block_size, fixed=fixed, comment=comment, overwrite=True)
         if existing:
             async with open_image(target, "r+", format=target_format, cache=cache) as old:
-                if old.size < length:
-                    raise OutOfRange(offset=0, length=length, size=old.size)
-                await (copying.into if target_is_zero else copying.over)(old, parallel=parallel)
-                await old.flush()
+                with naming(target):
+                    if old.size < length:
+                        raise OutOfRange(offset=0, length=length, size=old.size)
+                    await (copying.into if target_is_zero else copying.over)(old, parallel=parallel)
+                    await old.flush()
             return
         async with new_file(
             _replaceable(target), overwrite=overwrite, aio=AIO, is_durable=cache != "unsafe"
@@ -112,5 +125,7 @@ def _replaceable(target: str | os.PathLike[str]) -> Path:
     """Where the new file goes: behind a symbolic link, and never in the place of a device."""
     place = Path(target).resolve()
     if place.exists() and not place.is_file():
-        raise ValueError(f"{os.fspath(target)} is not a regular file; what exists can only be written into")
+        raise ValueError(
+            f"{os.fspath(target)} is not a regular file; what exists can only be written into (existing=True, or -n)"
+        )
     return place

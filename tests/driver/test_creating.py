@@ -18,6 +18,7 @@ from aiovdi.storage.memory import MemoryStorage
 from aiovdi.units import MiB
 from tests.driver.gated import GatedStorage
 from tests.driver.images import Naive
+from tests.storage.serving import served
 
 kinds = pytest.mark.parametrize("fixed", [False, True], ids=["dynamic", "fixed"])
 
@@ -189,6 +190,80 @@ async def test_the_header_comes_last_so_that_a_power_cut_leaves_a_whole_image_or
         await aiovdi.create(storage, 64 * 512, block_size=4096, fixed=fixed)
     assert Naive(storage.durable()).disk_size == 64 * 512
     assert storage.durable() == storage.kill()
+
+
+#  t   storage of fixed size, with an older image          what a power cut leaves
+#  1   zeros over the old header, flush                    the old image, or none
+#  2   the new map, flush                                  none
+#  3   the new header, flush                               none, or the new image
+#  Without 1 the old header would stand above the new map.
+
+
+async def test_in_a_storage_of_fixed_size_a_power_cut_leaves_the_old_image_or_the_new_one_or_none() -> None:
+    before = GatedStorage()
+    with pytest.warns(aiovdi.CompatibilityWarning):
+        await aiovdi.create(before, 8 * 512, block_size=512, fixed=True)
+    old = before.durable() + bytes(8 * MiB)
+    storage = GatedStorage(old, can_grow=False)
+    seen = set()
+
+    def judge() -> None:
+        for image in itertools.islice(storage.crash_images(), 12):
+            if image[64:68] == bytes.fromhex("7f10dabe"):
+                left = Naive(image)
+                seen.add(left.disk_size)
+                assert not left.complaints() or image[:MiB] == old[:MiB]
+
+    storage.after_effect.append(judge)
+    with pytest.warns(aiovdi.CompatibilityWarning):
+        await aiovdi.create(storage, 64 * 512, block_size=4096)
+    judge()
+    assert seen == {8 * 512, 64 * 512}
+
+
+@kinds
+async def test_an_export_gets_an_image_in_place_if_it_has_the_room(fixed: bool, tmp_path: Path) -> None:
+    memory = MemoryStorage(b"\xa5" * (8 * MiB), can_grow=False)
+    async with served(memory, tmp_path / "s") as uri:
+        with pytest.raises(FileExistsError):
+            await aiovdi.create(uri, 3 * MiB, fixed=fixed)
+        assert memory.to_bytes() == b"\xa5" * (8 * MiB)
+        await aiovdi.create(uri, 3 * MiB, fixed=fixed, overwrite=True)
+        async with aiovdi.open(uri, "r+") as disk:
+            await disk.pwrite(b"x", MiB)
+            assert await disk.pread(3 * MiB, 0) == bytes(MiB) + b"x" + bytes(2 * MiB - 1)
+    assert len(memory.to_bytes()) == 8 * MiB
+
+
+async def test_an_export_without_the_room_keeps_its_content_and_the_error_names_both_sizes(tmp_path: Path) -> None:
+    memory = MemoryStorage(b"\xa5" * (2 * MiB), can_grow=False)
+    async with served(memory, tmp_path / "s") as uri:
+        with pytest.raises(aiovdi.StorageError, match=f"{5 * MiB} bytes needed, {2 * MiB} there") as caught:
+            await aiovdi.create(uri, 3 * MiB, fixed=True, overwrite=True)
+    assert caught.value.errno == errno.ENOSPC
+    assert memory.to_bytes() == b"\xa5" * (2 * MiB)
+
+
+async def test_a_disk_that_outgrows_its_export_is_out_of_space_and_goes_on(tmp_path: Path) -> None:
+    memory = MemoryStorage(bytes(4 * MiB), can_grow=False)  # two slots, for a disk of four blocks
+    async with served(memory, tmp_path / "s") as uri:
+        await aiovdi.create(uri, 4 * MiB, overwrite=True)
+        async with aiovdi.open(uri, "r+") as disk:
+            for block in (0, 3):
+                await disk.pwrite(b"in", block * MiB)
+            with pytest.raises(aiovdi.StorageError) as caught:
+                await disk.pwrite(b"out", MiB)
+            assert caught.value.errno == errno.ENOSPC
+            await disk.pwrite(b"on", 3 * MiB)
+            await disk.flush()
+        async with aiovdi.open(uri) as disk:
+            assert [await disk.pread(2, block * MiB) for block in range(4)] == [b"in", bytes(2), bytes(2), b"on"]
+
+
+async def test_an_error_names_what_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        await aiovdi.create(tmp_path / "missing" / "new.vdi", MiB)
+    assert caught.value.filename == str(tmp_path / "missing" / "new.vdi")
 
 
 async def test_a_failure_on_the_way_is_a_storage_error() -> None:

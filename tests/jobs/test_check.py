@@ -136,3 +136,11 @@ async def test_an_image_that_is_written_is_checked_only_without_locks(tmp_path: 
             await check(path)
         assert (await check(path, lock=False)).filename == str(path)
     assert (await check(path)).exit_status == 0
+
+
+async def test_what_a_storage_of_fixed_size_has_behind_the_image_is_no_leak() -> None:
+    whole = (await image({0: 0}, slots=1)).to_bytes() + bytes(3 * MiB)
+    growing, fixed = MemoryStorage(whole), MemoryStorage(whole, can_grow=False)
+    assert [finding.kind for finding in (await check(growing)).findings] == [FindingKind.TRAILING]
+    report = await check(fixed)
+    assert (report.findings, report.leaks, report.exit_status) == ([], 0, 0)

@@ -5,6 +5,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -15,6 +16,7 @@ from aiovdi.jobs.compare import compare
 from aiovdi.jobs.convert import convert
 from aiovdi.storage import FileStorage, MemoryStorage
 from aiovdi.units import KiB, MiB
+from tests.storage.serving import served
 
 
 @pytest.fixture
@@ -266,3 +268,28 @@ async def test_a_source_is_closed_though_its_walk_was_left(tmp_path: Path, at_wr
     async with aiovdi.open(source, "r+"):
         pass
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize("target_format", ["vdi", "raw"])
+async def test_an_export_is_written_into_and_nothing_of_its_old_content_shows(
+    target_format: Literal["vdi", "raw"], raw: Path, tmp_path: Path
+) -> None:
+    stale = MemoryStorage(b"\xa5" * (9 * MiB), can_grow=False)
+    async with served(stale, tmp_path / "s") as uri:
+        with pytest.raises(FileExistsError):
+            await convert(raw, uri, target_format=target_format)
+        assert stale.to_bytes() == b"\xa5" * (9 * MiB)
+        await convert(raw, uri, target_format=target_format, overwrite=True)
+        assert (await compare(raw, uri)).identical
+        if target_format == "vdi":
+            assert (await check(uri)).exit_status == 0
+
+
+async def test_an_export_that_is_too_small_says_how_large_it_would_have_to_be(raw: Path, tmp_path: Path) -> None:
+    small = MemoryStorage(bytes(4 * MiB), can_grow=False)
+    async with served(small, tmp_path / "s") as uri:
+        with pytest.raises(StorageError, match=f"{5 * MiB} bytes needed, {4 * MiB} there") as caught:
+            await convert(raw, uri, overwrite=True)
+        assert caught.value.errno == errno.ENOSPC
+        with pytest.raises(OutOfRange, match=f"{9 * MiB} bytes at offset 0 .* the disk of {4 * MiB} bytes"):
+            await convert(raw, uri, target_format="raw", overwrite=True)
