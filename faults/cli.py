@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     _searching(sweep)
     sweep.add_argument("--most", type=int, default=3, choices=(1, 2, 3), help="operations of a workload (default 3)")
     sweep.add_argument("--pairs", action="store_true", help="a second fault behind every error")
+    sweep.add_argument("--meetings", type=int, default=6_000, help="runs of what sweeps cannot meet (default 6000)")
 
     explore = _verb(commands, "explore", "every interleaving of a small program, with every crash")
     _subject(explore)

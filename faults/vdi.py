@@ -2,7 +2,8 @@
 
 Its shapes: a map of one sector, as a rule; now and then a map of several sectors with blocks of one; an
 image with a past, in which blocks lie in any order, some are zero, and slots that nobody has are full of
-old bytes; and a storage that cannot grow, with old bytes everywhere, as a block device is.
+old bytes; a storage that cannot grow, with old bytes everywhere, as a block device is; and a map that begins
+just before the end of a sector, which is the end of a page too, so that a few blocks have entries in both.
 """
 
 import struct
@@ -15,10 +16,10 @@ import aiovdi
 from aiovdi.driver.disk import Disk
 from aiovdi.driver.opening import read_header
 from aiovdi.driver.slots import Slots
-from aiovdi.format.bmap import FREE, ZERO
+from aiovdi.format.bmap import ENTRY_BYTES, FREE, ZERO
 from aiovdi.format.header import pack
 from aiovdi.format.layout import new_header
-from aiovdi.units import Slot
+from aiovdi.units import Slot, align_up
 from faults.judges.reader import audit, audit_and_read, audit_changed, audit_closed
 from faults.simulation.image import Content, Image, joined
 from faults.simulation.tape import Tape
@@ -27,6 +28,8 @@ from faults.target import Target
 __all__ = ["VDI"]
 
 OLD_BYTES = b"\xee"
+MAP_OF_SPLIT = 16 * 1024 - 16
+"""Four entries before the end of a page of the map in the driver's memory, which is the end of a sector of the file."""
 PAST = {0: 2, 1: 0, 2: ZERO, 3: 3, 4: ZERO, 5: 5}
 """The map of an image with a past; slots 1 and 4 are nobody's."""
 
@@ -42,6 +45,7 @@ class VDI(Target):
         extends_with_zeros: whether it has zeros where it has grown.
         writes_through: whether the disk makes every write durable.
         past: whether the image was used before, see ``PAST``; it reads as zeros like a new one.
+        splits: whether the map begins at ``MAP_OF_SPLIT``.
         shapes: whether a run may choose another geometry.
     """
 
@@ -60,6 +64,7 @@ class VDI(Target):
         extends_with_zeros: bool = True,
         writes_through: bool = False,
         past: bool = False,
+        splits: bool = False,
         shapes: bool = True,
     ) -> None:
         self.name = name
@@ -73,9 +78,11 @@ class VDI(Target):
         self._window = window
         self._shapes = shapes
         self._past = PAST if past else {}
-        self._header = replace(
-            new_header(self.size, block_size=block_size, alignment=512), blocks_allocated=len(self._past)
-        )
+        header = new_header(self.size, block_size=block_size, alignment=512)
+        if splits:
+            data_offset = align_up(MAP_OF_SPLIT + blocks * ENTRY_BYTES, 512)
+            header = replace(header, bmap_offset=MAP_OF_SPLIT, data_offset=data_offset)
+        self._header = replace(header, blocks_allocated=len(self._past))
 
     def blank(self) -> bytes:
         return self._blank
@@ -154,7 +161,8 @@ class VDI(Target):
         tiny = VDI(self.disk, name=self.name, blocks=1, block_size=2048, window=self._window)
         through = VDI(self.disk, name=self.name, window=self._window, writes_through=True)
         stale = VDI(self.disk, name=self.name, window=self._window, extends_with_zeros=False)
-        return [self, self, self, wide, full, used, tiny, through, stale]
+        split = VDI(self.disk, name=self.name, window=self._window, splits=True)
+        return [self, self, self, wide, full, used, tiny, through, stale, split]
 
 
 def _astray(slots: Slots) -> list[str]:

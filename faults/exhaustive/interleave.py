@@ -20,7 +20,7 @@ from faults.exhaustive.everyfault import EveryFault
 from faults.exhaustive.explore import Exploration, explore
 from faults.exhaustive.guided import ORDERS, GuidedSession
 from faults.exhaustive.path import Path
-from faults.exhaustive.sweep import OPERATIONS
+from faults.exhaustive.sweep import FURTHER, OPERATIONS
 from faults.runs.run import ENDS as RUN_ENDS
 from faults.runs.run import Outcome, Script, run
 from faults.runs.workload import Request, Workload
@@ -29,7 +29,7 @@ from faults.simulation.plan import NoFaults, Plan
 from faults.simulation.tape import Draw, Tape
 from faults.target import Target
 
-__all__ = ["ENDS", "MARK", "Interleaving", "interleave", "parse_program", "program_subject"]
+__all__ = ["ENDS", "MARK", "Interleaving", "interleave", "parse_client", "parse_program", "program_subject"]
 
 MARK = " explore "
 ENDS = {"close": (), "power": ("power",), "kill": ("kill",), "any": ("power", "kill")}
@@ -46,20 +46,22 @@ def parse_program(text: str, target: Target) -> Workload:
         ValueError: an unknown operation, named; or a block that the disk does not have.
     """
     prelude, _, rest = text.rpartition(";")
-    clients = [_parse_client("P", prelude, target)]
-    clients += [_parse_client(name, words, target) for name, words in zip("ABCDEFGH", rest.split("|"), strict=False)]
+    clients = [parse_client("P", prelude, target)]
+    clients += [parse_client(name, words, target) for name, words in zip("ABCDEFGH", rest.split("|"), strict=False)]
     return clients
 
 
-def _parse_client(name: str, words: str, target: Target) -> list[Request]:
+def parse_client(name: str, words: str, target: Target) -> list[Request]:
+    """The requests of one client, whose names begin with ``name``. Raises ValueError as ``parse_program`` does."""
     return [_parse_request(f"{name}{number}", word, target) for number, word in enumerate(words.split())]
 
 
 def _parse_request(name: str, word: str, target: Target) -> Request:
     operation, _, blocks = word.removesuffix("!").partition("+")
-    if operation not in OPERATIONS or not (blocks or "0").isdecimal():
-        raise ValueError(f"program: found {word!r}, expected one of {', '.join(OPERATIONS)}, as w0, w0+1 or w0!")
-    kind, offset, length = OPERATIONS[operation](target.block_size)
+    known = OPERATIONS | FURTHER
+    if operation not in known or not (blocks or "0").isdecimal():
+        raise ValueError(f"program: found {word!r}, expected one of {', '.join(known)}, as w0, w0+1 or w0!")
+    kind, offset, length = known[operation](target.block_size)
     offset += int(blocks or "0") * target.block_size if length else 0
     if offset + length > target.size:
         raise ValueError(f"program: found {word!r}, expected a range within the {target.size} bytes of the disk")

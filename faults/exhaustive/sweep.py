@@ -46,6 +46,15 @@ OPERATIONS: dict[str, Callable[[int], tuple[str, int, int]]] = {
 """Kind, offset and length in bytes, for a size of block. Writes to the first sector of a block, the second,
 the whole block, the next block, across the border, within a sector; FUA; zeroes; discard; read; flush."""
 
+FURTHER: dict[str, Callable[[int], tuple[str, int, int]]] = {
+    "ub": lambda block: ("fua", 0, block),
+    "us": lambda block: ("fua", block - SECTOR, 2 * SECTOR),
+    "uz": lambda block: ("fua-zero", 0, block),
+    "zs": lambda block: ("zero", 0, 2 * block),
+}
+"""The same for programs, which are written by hand: FUA for a whole block, across the border, of zeros; zeroes of two
+blocks."""
+
 FATES = {
     "EIO": Fate(errno.EIO, "none"),
     "ENOSPC": Fate(errno.ENOSPC, "none"),

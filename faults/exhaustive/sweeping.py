@@ -1,6 +1,7 @@
-"""The sweep over all workloads, on every core, with an honest count.
+"""The sweep over all workloads, on every core, with an honest count; and after it the meetings.
 
-Rule 1: a sweep that was cut says so, and after how many of how many workloads.
+Rule 1: a sweep that was cut says so, and after how many of how many workloads. Meetings are drawn, so that
+they are counted, and no claim is made of them.
 Rule 2: a failure is in its file first; its target's name says the case, so that it replays.
 """
 
@@ -11,14 +12,16 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from faults.exhaustive.meetings import meetings_subject
 from faults.exhaustive.sweep import OPERATIONS, Case, cases, parse_case, run_case, workloads
 from faults.failures.artifact import of_outcome, save_artifact
 from faults.runs.run import Outcome
 from faults.search.budget import Budget
 from faults.search.coverage import Coverage
+from faults.search.pool import batches
 from faults.search.search import SoFar, first_few, search
 from faults.search.subject import Subject, find
-from faults.simulation.tape import Tape
+from faults.simulation.tape import ExploringTape, Tape
 from faults.target import Target
 
 __all__ = ["SweepSummary", "MARK", "case_subject", "sweep"]
@@ -26,6 +29,7 @@ __all__ = ["SweepSummary", "MARK", "case_subject", "sweep"]
 MARK = " sweep "
 BATCH = 8
 """Workloads between two looks at the clock."""
+MEETINGS_BATCH = 100
 
 
 class Failed(NamedTuple):
@@ -45,6 +49,7 @@ class SweepSummary(SoFar):
     """Workloads that there are."""
     workloads: int = 0
     runs: int = 0
+    meetings: int = 0
     found: list[Failed] = field(default_factory=list)
     coverage: Coverage = field(default_factory=Coverage)
 
@@ -52,6 +57,7 @@ class SweepSummary(SoFar):
         """Take in what more workloads have shown."""
         self.workloads += other.workloads
         self.runs += other.runs
+        self.meetings += other.meetings
         self.found = sorted(self.found + other.found, key=lambda each: (len(each.case), each))
         self.coverage += other.coverage
 
@@ -63,7 +69,8 @@ class SweepSummary(SoFar):
         return f"cut: {self.workloads} of {self.total} workloads"
 
     def __str__(self) -> str:
-        line = f"{self.verdict}, {self.runs} cases in {self.seconds:.1f} s, {len(self.found)} failed"
+        meetings = f" and {self.meetings} meetings" * bool(self.meetings)
+        line = f"{self.verdict}, {self.runs} cases{meetings} in {self.seconds:.1f} s, {len(self.found)} failed"
         found = [f"{each.case}: {each.kind}: {each.failure} [{each.path}]" for each in self.found]
         return self.told([line, *first_few(found)])
 
@@ -74,6 +81,7 @@ def sweep(
     *,
     most: int = 3,
     pairs: bool = False,
+    meetings: int = 0,
     budget: Budget | None = None,
     processes: int = 1,
     collect: bool = False,
@@ -85,6 +93,7 @@ def sweep(
         subject: a driver; its name must lead to it in any process, if there are several.
         folder: where failures are written.
         pairs: a second fault behind every error.
+        meetings: how many runs of ``meetings`` follow, with seeds from 0 on.
         budget: seconds, if it may not take its time.
         collect: go on after the first failure.
 
@@ -93,17 +102,21 @@ def sweep(
     """
     target = _target(subject)
     summary = SweepSummary(sum(len(OPERATIONS) ** length for length in range(1, most + 1)))
+    budget = budget or Budget()
     todo = workloads(most)
-    search(
-        partial(_batch, subject.name, folder, pairs, target=target if processes == 1 else None),
-        iter(lambda: tuple(islice(todo, BATCH)), ()),
-        summary.take,
-        summary,
-        budget=budget or Budget(),
+    here = target if processes == 1 else None
+    go: Callable[..., None] = partial(
+        search,
+        take=summary.take,
+        so_far=summary,
+        budget=budget,
         processes=processes,
         is_found=lambda: summary.found and not collect,
         progress=lambda: progress(summary),
     )
+    go(partial(_batch, subject.name, folder, pairs, target=here), iter(lambda: tuple(islice(todo, BATCH)), ()))
+    if summary.workloads == summary.total and (collect or not summary.found) and not summary.was_interrupted:
+        go(partial(_meet, subject.name, folder, target=here), batches(0, meetings, MEETINGS_BATCH))
     return summary
 
 
@@ -141,4 +154,16 @@ def _batch(
             if outcome.failure is not None:
                 path = save_artifact(of_outcome(_case_subject(name, target, case), None, outcome), folder)
                 summary.found.append(Failed(str(case), outcome.kind, outcome.failure, path))
+    return summary
+
+
+def _meet(name: str, folder: Path, seeds: range, *, target: Target | None) -> SweepSummary:
+    subject = meetings_subject(name, target or _target(find(name)))
+    summary = SweepSummary(0, meetings=len(seeds))
+    for seed in seeds:
+        outcome = subject.run(ExploringTape(seed))
+        summary.coverage.count(outcome.trace)
+        if outcome.failure is not None:
+            path = save_artifact(of_outcome(subject, seed, outcome), folder)
+            summary.found.append(Failed(f"meeting of seed {seed}", outcome.kind, outcome.failure, path))
     return summary

@@ -81,6 +81,8 @@ class Read:
     length: int
     name: str
     allowed: dict[int, set[bytes]]
+    quiet: set[int]
+    """Sectors on which no write was under way since it began, and nothing was given up."""
 
 
 @dataclass(eq=False)
@@ -88,6 +90,8 @@ class Flush:
     """A flush under way: what will be stable if it succeeds."""
 
     stable: dict[int, set[bytes]]
+    quiet: set[int]
+    """Sectors that were written, and on which no write was under way since it began."""
 
 
 class Oracle:
@@ -107,6 +111,10 @@ class Oracle:
         """What readers may see since something was given up in this session; no flush of a disk that stops means it."""
         self._is_untold = False
         """A flush has failed, and the driver does not know yet: it acknowledges what nobody can vouch for."""
+        self._flushed: set[int] = set()
+        """Sectors that no write has touched since a flush began, which succeeded."""
+        self._seen: dict[int, bytes] = {}
+        """What was read in this session, and no write has touched since."""
         self._given_up: set[int] = set()
         """Sectors of which the host may show what it will never write: when it forgets them, they go back."""
 
@@ -170,11 +178,15 @@ class Oracle:
         """
         visible = self._visible(sector)
         self._stable[sector] = self._stable.get(sector, {_BLANK}) | visible
+        self._flushed.discard(sector)
+        self._seen.pop(sector, None)
         for flush in self._flushes:
             flush.stable[sector] = flush.stable.get(sector, {_BLANK}) | visible
+            flush.quiet.discard(sector)
         for read in self._reads:
             if sector in read.allowed:
                 read.allowed[sector] |= visible
+                read.quiet.discard(sector)
 
     def _visible(self, sector: int) -> set[bytes]:
         values = self._settled.get(sector, {_BLANK})
@@ -192,7 +204,8 @@ class Oracle:
     def begin_read(self, offset: int, length: int, name: str) -> Read:
         """The read may see what is visible at any moment until it ends."""
         sectors = range(offset // SECTOR, -(-(offset + length) // SECTOR))
-        read = Read(offset, length, name, {sector: set(self._visible(sector)) for sector in sectors})
+        quiet = {sector for sector in sectors if sector not in self._by_sector}
+        read = Read(offset, length, name, {sector: set(self._visible(sector)) for sector in sectors}, quiet)
         self._reads.append(read)
         return read
 
@@ -210,13 +223,23 @@ class Oracle:
             part = slice(begin - sector * SECTOR, end - sector * SECTOR)
             if all(found != value[part] for value in allowed | self._visible(sector)):
                 raise Violation(_wrong(read.name, sector, found, [value[part] for value in allowed]))
+            if sector in read.quiet and len(found) == SECTOR and not self._given_up:
+                self._has_seen(read.name, sector, found)
+
+    def _has_seen(self, name: str, sector: int, found: bytes) -> None:
+        """It stays until a newer write is issued. What a flush has covered is there after a crash too: what failed
+        before the flush was done by then, or is not done later. Raises Violation."""
+        if self._seen.setdefault(sector, found) != found:
+            raise Violation(_wrong(f"{name}, with no write since the last read", sector, found, {self._seen[sector]}))
+        if sector in self._flushed:
+            self._settled[sector], self._stable[sector] = {found}, {found}
 
     # Flushes, crashes
 
     def begin_flush(self) -> Flush:
         """What is settled now will be stable if it succeeds; what is under way may be."""
         sectors = self._stable.keys() | self._settled.keys()
-        flush = Flush({sector: self._kept(sector) for sector in sectors})
+        flush = Flush({sector: self._kept(sector) for sector in sectors}, set(sectors).difference(self._by_sector))
         self._flushes.append(flush)
         return flush
 
@@ -230,6 +253,7 @@ class Oracle:
         self._flushes.remove(flush)
         if succeeded:
             self._stable = flush.stable
+            self._flushed |= flush.quiet
 
     def fail_flush(self) -> None:
         """A flush of the storage failed and pages were given up: a reader may see what is stable, too."""
@@ -244,6 +268,7 @@ class Oracle:
         for sector in list(self._by_sector):
             self._may_become(sector)  # what is under way may land on what was given up
         for read in self._reads:
+            read.quiet.clear()
             for sector, allowed in read.allowed.items():
                 allowed.update(self._visible(sector))
 
@@ -257,12 +282,14 @@ class Oracle:
         """The process died: what was under way got there or did not. The host lives, so nothing else is lost."""
         for sector in list(self._by_sector):
             self._settled[sector] = self._visible(sector)
+            self._flushed.discard(sector)
         self._end_writes()
 
     def lose_power(self) -> None:
         """Only what is stable is left, and all of it is stable now."""
         self._settled = {sector: set(values) for sector, values in self._stable.items()}
         self._given_up.clear()
+        self._flushed.update(self._settled)
         self._end_writes()
 
     def foretell(self, *, power: bool) -> "Oracle":
@@ -279,6 +306,7 @@ class Oracle:
         return {sector: frozenset(values) for sector, values in self._settled.items()}
 
     def _end_writes(self) -> None:
+        self._seen.clear()
         self._is_untold = False
         self._lost.clear()
         self._under_way.clear()

@@ -1,10 +1,10 @@
 """Every name that an artifact can carry leads back to what failed: a target, a case of a sweep, a program.
 
 ``vdi`` · ``bug:NAME`` · ``module:name`` · ``vdi sweep w0 f: 2 power-lost`` · ``vdi explore close 1 w0 | w1`` ·
-``foreign:qemu-vdi``
+``vdi meetings`` · ``foreign:qemu-vdi``
 """
 
-from faults.exhaustive import interleave, sweeping
+from faults.exhaustive import interleave, meetings, sweeping
 from faults.foreign.subject import PREFIX, foreign_subject
 from faults.runs.workload import Profile
 from faults.search.subject import Subject, find
@@ -20,6 +20,8 @@ def resolve(name: str, profile: Profile | None = None) -> Subject:
     """
     if name.startswith(PREFIX):
         return foreign_subject(name, profile)
+    if name.endswith(meetings.MARK):
+        return meetings.of(find(name.removesuffix(meetings.MARK)))
     for mark in (sweeping.MARK, interleave.MARK):
         base, found, rest = name.partition(mark)
         if not found:

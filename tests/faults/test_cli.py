@@ -85,7 +85,7 @@ def test_shrinking_a_file_reports_and_writes_a_smaller_one(capsys: Capture, fold
 
 
 def test_a_sweep_tells_its_verdict(capsys: Capture) -> None:
-    assert main(["sweep", "--target", "broken:Target", "--most", "1", "--processes", "1"]) == 0
+    assert main(["sweep", "--target", "broken:Target", "--most", "1", "--meetings", "0", "--processes", "1"]) == 0
     assert capsys.readouterr().out.startswith("exhausted: all 12 workloads")
 
 

@@ -8,10 +8,12 @@ import pytest
 import aiovdi
 from aiovdi.format.header import parse
 from aiovdi.storage.memory import MemoryStorage
+from aiovdi.units import SECTOR, KiB
+from faults.judges.reader import audit
 from faults.simulation.device import Device
 from faults.simulation.image import LARGE, Image
 from faults.simulation.tape import ExploringTape, ReplayTape
-from faults.vdi import VDI
+from faults.vdi import MAP_OF_SPLIT, VDI
 
 
 @pytest.mark.parametrize(("blocks", "block_size"), [(1, 512), (12, 4096), (300, 4096), (4, 1 << 20)])
@@ -136,3 +138,13 @@ def test_a_disk_that_is_squeezed_forgets_what_it_may_and_reads_on() -> None:
         await disk.close()
 
     asyncio.run(use())
+
+
+def test_a_map_that_is_split_has_entries_of_a_few_blocks_in_two_sectors_and_two_pages() -> None:
+    target = VDI(splits=True)
+    found = audit(target.blank())
+    assert found.starts == [None] * 12
+    first, last = MAP_OF_SPLIT, MAP_OF_SPLIT + 4 * 11
+    assert (first // SECTOR, last // SECTOR) == (31, 32)
+    assert (first // (16 * KiB), last // (16 * KiB)) == (0, 1)
+    assert {target.region(first - 1), target.region(first), target.region(last)} == {"header", "bmap"}

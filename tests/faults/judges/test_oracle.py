@@ -313,3 +313,69 @@ def test_what_is_acknowledged_before_the_driver_can_know_of_a_failed_flush_is_in
     oracle.end_write(oracle.begin_write(0, bytes([2]) * SECTOR, "A1"))
     with pytest.raises(Violation):
         oracle.observe(bytes(SECTOR), "after a write that came later")
+
+
+def read(made: Oracle, content: bytes) -> None:
+    made.end_read(made.begin_read(0, SECTOR, "a read"), content)
+
+
+def test_what_was_read_stays_until_something_newer_is_written() -> None:
+    #   write fails (old or new) ── read: old ── read: new?
+    made = oracle(OLD)
+    made.fail_write(made.begin_write(0, NEW, "new"))
+    read(made, OLD)
+    read(made, OLD)
+    with pytest.raises(Violation, match="no write since the last read"):
+        read(made, NEW)
+    made.end_write(made.begin_write(0, NEW, "new again"))
+    read(made, NEW)
+
+
+def test_a_read_beside_a_write_says_nothing_of_the_next() -> None:
+    #   write  begins ───────────────── fails
+    #   read        ── old ──  ── new ──
+    made = oracle(OLD)
+    write = made.begin_write(0, NEW, "new")
+    read(made, OLD)
+    read(made, NEW)
+    made.fail_write(write)
+    read(made, OLD)
+
+
+def test_a_read_narrows_nothing_for_a_crash_before_a_flush() -> None:
+    made = oracle(OLD)
+    made.fail_write(made.begin_write(0, NEW, "new"))
+    read(made, OLD)
+    made.kill()
+    may_hold(made, OLD, NEW)
+
+
+def test_what_was_read_after_a_flush_is_what_a_power_loss_leaves() -> None:
+    #   write fails (old or new) ── flush ── read: old ── power loss: new?
+    made = oracle(OLD)
+    made.fail_write(made.begin_write(0, NEW, "new"))
+    made.end_flush(made.begin_flush(), succeeded=True)
+    read(made, OLD)
+    made.lose_power()
+    may_hold(made, OLD)
+
+
+def test_a_flush_that_began_before_the_write_ended_settles_nothing_of_it() -> None:
+    #   write  begins ───────────── fails
+    #   flush            begins ─────────── ends
+    made = oracle(OLD)
+    write = made.begin_write(0, NEW, "new")
+    flush = made.begin_flush()
+    made.fail_write(write)
+    made.end_flush(flush, succeeded=True)
+    read(made, OLD)
+    made.lose_power()
+    may_hold(made, OLD, NEW)
+
+
+def test_what_the_host_gave_up_may_be_read_otherwise_the_next_time() -> None:
+    made = oracle(OLD)
+    made.end_write(made.begin_write(0, NEW, "new"))
+    read(made, NEW)
+    made.fail_flush()
+    read(made, OLD)
