@@ -13,7 +13,7 @@
     threads     blocking calls awaited as futures that settle
     writers     small writes on threads, with few wake-ups
     posix · zeroing     the system calls
-    nbd_uri · nbd_connection    where an export is; one connection to it
+    nbd_uri · nbd_connection · nbd_failures    where an export is; one connection to it; why there is none
 
 A storage that sits on a descriptor, also when wrapped, has ``fileno()``, for the image locks.
 """

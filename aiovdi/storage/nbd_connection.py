@@ -17,8 +17,9 @@ from typing import cast
 from aiovdi.nbd.answers import ReplyParser, request_header
 from aiovdi.nbd.client import ClientHandshake
 from aiovdi.nbd.terms import BadPeer, Event, Negotiated, Refused, StartTLS
-from aiovdi.nbd.wire import Command, ErrorCode, OptionReply, errno_of
+from aiovdi.nbd.wire import Command, ErrorCode, errno_of
 from aiovdi.settling import Settling
+from aiovdi.storage.nbd_failures import no_way_to, refusal, tls_failures
 from aiovdi.storage.nbd_uri import Address
 from aiovdi.units import KiB
 
@@ -28,14 +29,6 @@ _SCRATCH_BYTES = 64 * KiB
 
 _JOINED_MAX = 64 * KiB
 """Longer data is sent by itself; a copy of it would cost more than another system call."""
-
-_REFUSALS: dict[int, int] = {
-    OptionReply.ERR_UNKNOWN: errno.ENOENT,
-    OptionReply.ERR_POLICY: errno.EACCES,
-    OptionReply.ERR_TLS_REQD: errno.EACCES,
-    OptionReply.ERR_SHUTDOWN: errno.ESHUTDOWN,
-}
-"""The errno for what a server refuses; ECONNREFUSED for the rest."""
 
 
 async def connect(address: Address, *, name: str, context: ssl.SSLContext | None) -> "Connection":
@@ -52,10 +45,11 @@ async def connect(address: Address, *, name: str, context: ssl.SSLContext | None
     # Extended headers are for lengths of 64 bits, which a storage can do without.
     connection = Connection(ClientHandshake(address.export, tls=context is not None, extended=False), name)
     try:
-        if address.path is None:
-            await loop.create_connection(lambda: connection, address.host, address.port)
-        else:
-            await loop.create_unix_connection(lambda: connection, address.path)
+        with no_way_to(name, address):
+            if address.path is None:
+                await loop.create_connection(lambda: connection, address.host, address.port)
+            else:
+                await loop.create_unix_connection(lambda: connection, address.path)
         await connection.haggle(context, address.hostname)
     except BaseException:
         await connection.drop()
@@ -93,15 +87,16 @@ class Connection(asyncio.BufferedProtocol):
         while True:
             match await self._events.get():
                 case StartTLS() if self._transport is not None and context is not None:
-                    self._transport = await self._loop.start_tls(
-                        self._transport, self, context, server_hostname=hostname
-                    )
+                    with tls_failures(self._name):
+                        self._transport = await self._loop.start_tls(
+                            self._transport, self, context, server_hostname=hostname
+                        )
                     self._handshake.tls_started()
                     self._say()
                 case Negotiated():
                     return
                 case Refused(code, reason):
-                    raise self._error(_REFUSALS.get(code, errno.ECONNREFUSED), reason)
+                    raise refusal(self._name, code, reason)
                 case BadPeer(reason):
                     raise self._error(errno.EPROTO, f"the server breaks the NBD protocol: {reason}")
                 case OSError() as error:
@@ -172,7 +167,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop(errno.ECONNRESET, f"the connection was lost{f': {exc}' if exc else ''}")
-        self._events.put_nowait(self._error(errno.ECONNRESET, "the server hung up"))
+        self._events.put_nowait(self._error(errno.ECONNRESET, f"the server hung up{f': {exc}' if exc else ''}"))
         self._lost.set_result(None)
 
     def pause_writing(self) -> None:

@@ -11,8 +11,11 @@
 =====================================  ==========================================================
 
 A parameter that is not known is an error, as the document recommends: it might have been a restriction.
+So is a scheme of NBD that is not spoken here, and QEMU's older spelling, ``nbd:host:port``: neither is a file's
+name. A file that is called so can be had as ``./nbd:…``.
 """
 
+import errno
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,8 @@ __all__ = ["Address", "is_uri", "parse"]
 
 _SCHEMES = {"nbd": (False, False), "nbds": (True, False), "nbd+unix": (False, True), "nbds+unix": (True, True)}
 """Of each: is there TLS, and is it a Unix socket."""
+
+_UNKNOWN_SCHEMES = ("nbd+vsock://", "nbds+vsock://", "nbd+ssh://", "nbds+ssh://", "nbd:")
 
 _TLS_PARAMETERS = frozenset({"tls-type", "tls-certificates", "tls-hostname", "tls-verify-peer"})
 
@@ -51,12 +56,21 @@ class Address:
     certificates: Path | None = None
 
     def ssl_context(self) -> ssl.SSLContext:
-        """What TLS is to use. Reads files. Raises OSError."""
+        """What TLS is to use. Reads files. Raises OSError, or ValueError for a file that is not what it should be."""
         folder = self.certificates
+        if folder is not None and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "tls-certificates: expected a folder", str(folder))
         authority = folder / "ca-cert.pem" if folder is not None else None
-        context = ssl.create_default_context(cafile=authority if authority is not None and authority.exists() else None)
-        if folder is not None and (folder / "client-cert.pem").exists():
-            context.load_cert_chain(folder / "client-cert.pem", folder / "client-key.pem")
+        try:
+            context = ssl.create_default_context(
+                cafile=authority if authority is not None and authority.exists() else None
+            )
+            if folder is not None and (folder / "client-cert.pem").exists():
+                (folder / "client-key.pem").read_bytes()  # its error names the file, which that of ssl does not
+                context.load_cert_chain(folder / "client-cert.pem", folder / "client-key.pem")
+        except ssl.SSLError as error:
+            text = f"{folder}: expected ca-cert.pem, client-cert.pem and client-key.pem in PEM, found something else"
+            raise ValueError(f"{text}: {error.reason or error}") from error
         if not self.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -65,7 +79,10 @@ class Address:
 
 def is_uri(target: object) -> bool:
     """Whether this names an NBD export, and not a file."""
-    return isinstance(target, str) and target.partition("://")[0] in _SCHEMES and "://" in target
+    if not isinstance(target, str):
+        return False
+    scheme, colon, _ = target.partition("://")
+    return bool(colon and scheme in _SCHEMES) or target.startswith(_UNKNOWN_SCHEMES)
 
 
 def parse(uri: str) -> Address:
@@ -74,9 +91,15 @@ def parse(uri: str) -> Address:
     Raises:
         ValueError: it is none, or asks for something that is not known here.
     """
-    parts = urlsplit(uri)
-    if parts.scheme not in _SCHEMES:
-        raise ValueError(f"{uri}: found {parts.scheme}, expected one of {', '.join(_SCHEMES)}")
+    try:
+        parts = urlsplit(uri)
+        port = PORT if parts.port is None else parts.port
+    except ValueError as error:  # it names neither the URI nor what is wrong with it
+        raise ValueError(f"{uri}: {error}; expected nbd://HOST:PORT/EXPORT") from error
+    if parts.scheme not in _SCHEMES or "://" not in uri:
+        raise ValueError(
+            f"{uri}: found {parts.scheme}:, expected one of {', '.join(f'{each}://' for each in _SCHEMES)}"
+        )
     tls, is_unix = _SCHEMES[parts.scheme]
     parameters = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     _check(uri, parameters, tls=tls, is_unix=is_unix)
@@ -88,7 +111,7 @@ def parse(uri: str) -> Address:
         export=export,
         path=parameters["socket"] if is_unix else None,
         host=host,
-        port=PORT if parts.port is None else parts.port,
+        port=port,
         tls=tls,
         hostname=parameters.get("tls-hostname", host),
         verify=parameters.get("tls-verify-peer", "1") == "1",
@@ -102,7 +125,7 @@ def _check(uri: str, parameters: dict[str, str], *, tls: bool, is_unix: bool) ->
         expected = ", ".join(sorted(known)) or "none"
         raise ValueError(f"{uri}: found the parameter {', '.join(strange)}, expected only {expected}")
     if is_unix and not parameters.get("socket"):
-        raise ValueError(f"{uri}: found no socket=path")
+        raise ValueError(f"{uri}: found no socket=PATH, expected nbd+unix:///EXPORT?socket=PATH")
     if parameters.get("tls-type", "x509") != "x509":
         raise ValueError(f"{uri}: tls-type: found {parameters['tls-type']}, expected x509")
     if parameters.get("tls-verify-peer", "1") not in {"0", "1"}:

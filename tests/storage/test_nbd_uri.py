@@ -63,7 +63,11 @@ def test_a_uri_may_insist_on_tls_and_say_how() -> None:
         ("nbd://host/a%00b", "NUL"),
         ("nbd://host/a%FFb", "utf-8"),
         ("nbd://host/" + "n" * 4097, "4096"),
-        ("nbd://host:port/x", "port"),
+        ("nbd://host:port/x", "nbd://host:port/x: .*; expected nbd://HOST:PORT/EXPORT"),
+        ("nbd://host:99999/x", "nbd://host:99999/x: "),
+        ("nbd://[::1/x", r"nbd://\[::1/x: "),
+        ("nbd:localhost:10809", "found nbd:, expected one of nbd://"),
+        ("nbd+vsock://1/x", "found nbd.vsock:, expected one of nbd://"),
     ],
 )
 def test_what_is_not_known_is_refused(uri: str, why: str) -> None:
@@ -78,7 +82,9 @@ def test_what_is_not_known_is_refused(uri: str, why: str) -> None:
         ("nbds+unix:///x?socket=s", True),
         ("disk.vdi", False),
         ("nbd", False),
-        ("nbd:unix:/x", False),
+        ("nbd:unix:/x", True),  # QEMU's older spelling, which `parse` refuses
+        ("nbd+vsock://1/", True),
+        ("nbdx://h", False),
         ("./nbd://x", False),
         (Path("nbd://h/x"), False),
     ],
@@ -92,3 +98,17 @@ def test_without_certificates_the_systems_authorities_judge() -> None:
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
     context = parse("nbds://host/x?tls-verify-peer=0").ssl_context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)
+
+
+def test_certificates_that_are_not_there_or_are_none_are_named(tmp_path: Path) -> None:
+    with pytest.raises(NotADirectoryError) as caught:
+        parse(f"nbds://host/x?tls-certificates={tmp_path}/missing").ssl_context()
+    assert caught.value.filename == str(tmp_path / "missing")
+    address = parse(f"nbds://host/x?tls-certificates={tmp_path}")
+    (tmp_path / "client-cert.pem").write_text("not a certificate")
+    with pytest.raises(FileNotFoundError) as lacking:
+        address.ssl_context()
+    assert lacking.value.filename == str(tmp_path / "client-key.pem")
+    (tmp_path / "client-key.pem").write_text("not a key")
+    with pytest.raises(ValueError, match=f"{tmp_path}: expected ca-cert.pem"):
+        address.ssl_context()
