@@ -15,6 +15,7 @@ from faults.exhaustive.interleave import ENDS
 from faults.foreign import verb as foreign
 from faults.mutants import verb as mutants
 from faults.search.pool import cores
+from faults.terminal import INTERRUPTED
 
 __all__ = ["main", "parser"]
 
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"faults {options.verb}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _verb(

@@ -1,7 +1,5 @@
 """What each verb of the command line does, between its options and its exit status."""
 
-import json
-import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -22,14 +20,16 @@ from faults.search.campaign import Summary, campaign
 from faults.search.names import resolve
 from faults.search.subject import BUG, Subject, find
 from faults.simulation.tape import ReplayTape
+from faults.terminal import INTERRUPTED, say, show_progress, tell
 
 __all__ = ["bugs", "explore", "foreign", "mutants", "replay", "run", "shrink", "sweep"]
 
 RUNS = 10_000
+STEPS_SHOWN = 20
+"""Of a replay, the last ones."""
 PAIRS = "pairs"
 VDI = "vdi"
 DISK_OF_PAIRS = "faults.exhaustive.pairs:DISK"
-INTERRUPTED = 130
 
 
 def run(options: Namespace) -> int:
@@ -47,13 +47,10 @@ def run(options: Namespace) -> int:
         progress=lambda so_far: show_progress(options, f"{so_far.runs} runs, {len(so_far.found)} failed"),
     )
     finding = _first(options, subject, summary.found[0].path) if summary.found else None
-    if options.json:
-        _tell(_campaign_as_json(summary, finding))
-    else:
-        print(summary)
-        if options.verbose:
-            print("\n".join(f"  {number:6} {cell}" for cell, number in sorted(summary.coverage.cells.items())))
-            print("\n".join(f"   never {cell}" for cell in summary.coverage.missing()))
+    tell(options, summary, lambda: _campaign_as_json(summary, finding))
+    if options.verbose:
+        say(options, "\n".join(f"  {number:6} {cell}" for cell, number in sorted(summary.coverage.cells.items())))
+        say(options, "\n".join(f"   never {cell}" for cell in summary.coverage.missing()))
     return INTERRUPTED if summary.was_interrupted else int(not summary.is_clean)
 
 
@@ -73,10 +70,7 @@ def sweep(options: Namespace) -> int:
     if summary.found:
         path = summary.found[0].path
         _first(options, resolve(load_artifact(path).target), path)
-    if options.json:
-        _tell(_sweep_as_json(summary))
-    else:
-        print(summary)
+    tell(options, summary, lambda: _sweep_as_json(summary))
     return INTERRUPTED if summary.was_interrupted else int(bool(summary.found))
 
 
@@ -96,10 +90,7 @@ def explore(options: Namespace) -> int:
     if found.failed is not None:
         outcome = found.failed.run(ReplayTape(found.tape))
         _first(options, found.failed, save_artifact(of_outcome(found.failed, None, outcome), options.folder))
-    if options.json:
-        _tell(found.as_json())
-    else:
-        print(found)
+    tell(options, found, found.as_json)
     return int(found.failed is not None)
 
 
@@ -114,10 +105,7 @@ def _explore_pairs(options: Namespace) -> int:
     )
     if summary.failed and (path := summary.failed[0].path):
         _first(options, resolve(load_artifact(path).target), path)
-    if options.json:
-        _tell(summary.as_json())
-    else:
-        print(summary)
+    tell(options, summary, summary.as_json)
     return INTERRUPTED if summary.was_interrupted else int(bool(summary.failed))
 
 
@@ -125,15 +113,12 @@ def replay(options: Namespace) -> int:
     """A failure again."""
     artifact = load_artifact(options.file)
     outcome = replay_artifact(artifact, _subject_of(artifact, options))
-    if options.json:
-        _tell({"verdict": verdict(artifact, outcome), "kind": outcome.kind, "failure": outcome.failure})
-        return int(outcome.failure is not None)
-    print(verdict(artifact, outcome))
+    what = verdict(artifact, outcome)
     steps = timeline(outcome)
-    shown = steps if options.verbose else steps[-20:]
-    if len(shown) < len(steps):
-        print(f"  … {len(steps) - len(shown)} steps before, with -v")
-    print("\n".join(f"  {step}" for step in shown))
+    shown = steps if options.verbose else steps[-STEPS_SHOWN:]
+    before = [f"… {len(steps) - len(shown)} steps before, with -v"] * (len(shown) < len(steps))
+    content = {"verdict": what, "kind": outcome.kind, "failure": outcome.failure}
+    tell(options, "\n  ".join([what, *before, *map(str, shown)]), lambda: content)
     return int(outcome.failure is not None)
 
 
@@ -142,10 +127,7 @@ def shrink(options: Namespace) -> int:
     artifact = load_artifact(options.file)
     finding = investigate(_subject_of(artifact, options), artifact, options.folder, verbose=options.verbose)
     _draw(options, finding)
-    if options.json:
-        _tell(_finding_as_json(finding))
-    else:
-        print(finding.text)
+    tell(options, finding.text, lambda: _finding_as_json(finding))
     return 1
 
 
@@ -167,20 +149,8 @@ def bugs(options: Namespace) -> int:
         progress=lambda row: say(options, line(row)),
     )
     if options.json:
-        _tell([row.as_json() for row in table.rows])
+        tell(options, "", lambda: [row.as_json() for row in table.rows])
     return INTERRUPTED if table.was_interrupted else int(not all(row.is_right for row in table.rows))
-
-
-def show_progress(options: Namespace, text: str) -> None:
-    """A line that is written over by the next, where somebody is looking."""
-    if sys.stderr.isatty() and not options.json:
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def say(options: Namespace, text: str) -> None:
-    """What is true from the beginning on."""
-    if not options.json:
-        print(text, flush=True)
 
 
 def _subject(options: Namespace) -> Subject:
@@ -210,10 +180,6 @@ def _draw(options: Namespace, finding: Finding) -> None:
     """The same timeline as a page, if one was asked for."""
     if options.html is not None:
         options.html.write_text(page(finding, f"python -m faults replay {finding.path}"), encoding="utf-8")
-
-
-def _tell(content: object) -> None:
-    print(json.dumps(content, indent=1))
 
 
 def _finding_as_json(finding: Finding) -> dict[str, Any]:

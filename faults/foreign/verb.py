@@ -1,9 +1,6 @@
 """``python -m faults foreign DRIVER``: what is searched, and what is printed of what was found."""
 
-import json
-import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from pathlib import Path
 
 from aiovdi.units import MiB
@@ -18,12 +15,12 @@ from faults.foreign.summary import Group, Summary
 from faults.search.budget import Budget
 from faults.search.pool import cores
 from faults.simulation.tape import ReplayTape
+from faults.terminal import INTERRUPTED, say, show_progress, tell
 
 __all__ = ["add_arguments", "foreign"]
 
 SECONDS = 100.0
 SHRINKING_SECONDS = 20.0
-INTERRUPTED = 130
 
 
 def add_arguments(verb: ArgumentParser) -> None:
@@ -64,25 +61,23 @@ def foreign(options: Namespace) -> int:
     driver.check_words()
     driver.blank()  # a driver that cannot be run is an error of the command, and is told at once
     seconds = options.seconds if options.seconds or options.runs else SECONDS
-    say = _speaker(options)
-    say(f"seeds from {options.seed} on, {driver.name}, {options.processes} processes: {driver.command}")
+    say(options, f"seeds from {options.seed} on, {driver.name}, {options.processes} processes: {driver.command}")
     search = Search(
         driver,
         options.folder,
-        found=lambda group: say(f"{group.seconds:6.1f} s, run {group.runs}: {group.kind}: {_cut(group.failure)}"),
-        progress=lambda so_far: _show(options, f"{so_far.part.runs} runs, {len(so_far.groups)} kinds of failure"),
+        found=lambda group: say(options, _line(group)),
+        progress=lambda so_far: show_progress(
+            options, f"{so_far.part.runs} runs, {len(so_far.groups)} kinds of failure"
+        ),
     )
     summary = search.run(Budget(options.runs, seconds), base=options.seed, processes=options.processes)
-    _show(options, "")
+    show_progress(options, "")
     reports: dict[str, Path] = {}
     try:
-        _shorten_all(options, search, say, reports)
+        _shorten_all(options, search, reports)
     except KeyboardInterrupt:
         summary.was_interrupted = True
-    if options.json:
-        print(json.dumps(_as_json(summary, reports), indent=1))
-    else:
-        print(summary)
+    tell(options, summary, lambda: _as_json(summary, reports))
     return INTERRUPTED if summary.was_interrupted else int(bool(summary.groups or summary.part.unlike))
 
 
@@ -113,17 +108,16 @@ def _driver(options: Namespace) -> Driver:
     )
 
 
-def _shorten_all(options: Namespace, search: Search, say: Callable[[str], None], paths: dict[str, Path]) -> None:
+def _shorten_all(options: Namespace, search: Search, paths: dict[str, Path]) -> None:
     """The smallest run of each kind, in the order in which they were found, and the image that it leaves."""
     driver, subject, summary = search.driver, search.subject, search.summary
     for group in summary.groups.values() if options.shrink and not summary.was_interrupted else ():
-        _show(options, f"shrinking {group.path}")
+        show_progress(options, f"shrinking {group.path}")
         artifact = load_artifact(group.path)
         shrunk, path, text = shorten(subject, artifact, options.folder, seconds=options.shrink, verbose=options.verbose)
         paths[group.kind] = path
         run(driver, ReplayTape(shrunk.outcome.draws), subject.profile, image=path.with_suffix(".img"))
-        _show(options, "")
-        say(f"\n{text}\n  image:   {path.with_suffix('.img')}\n")
+        say(options, f"\n{text}\n  image:   {path.with_suffix('.img')}\n")
 
 
 def _as_json(summary: Summary, reports: dict[str, Path]) -> dict[str, object]:
@@ -148,20 +142,6 @@ def _group_as_json(group: Group, smallest: Path | None) -> dict[str, object]:
     return group._asdict() | {"path": str(group.path), "smallest": str(smallest) if smallest else None}
 
 
-def _speaker(options: Namespace) -> Callable[[str], None]:
-    def say(text: str) -> None:
-        if not options.json:
-            _show(options, "")
-            print(text, flush=True)
-
-    return say
-
-
-def _show(options: Namespace, text: str) -> None:
-    """A line that is written over by the next, where somebody is looking."""
-    if sys.stderr.isatty() and not options.json:
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-
-def _cut(text: str, width: int = 120) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def _line(group: Group, width: int = 120) -> str:
+    text = group.failure if len(group.failure) <= width else f"{group.failure[: width - 1]}…"
+    return f"{group.seconds:6.1f} s, run {group.runs}: {group.kind}: {text}"

@@ -4,8 +4,6 @@ Exit status 0: every survivor is explained. 1: one is not, or one that was expla
 """
 
 import argparse
-import json
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -14,6 +12,7 @@ from pathlib import Path
 from faults.mutants.hunt import Result, Tally, Trial, hunt, reach
 from faults.mutants.operators import OPERATORS, Mutant, describe, mutants_of
 from faults.search.pool import cores
+from faults.terminal import INTERRUPTED, say, show_progress, tell
 
 __all__ = ["MODULES", "add_arguments", "mutants"]
 
@@ -29,7 +28,6 @@ MODULES = (
     "aiovdi.settling",
 )
 """The write path."""
-INTERRUPTED = 130
 
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
@@ -59,7 +57,7 @@ def mutants(options: Namespace) -> int:
     trial = Trial(options.target, seeds, options.most, options.seconds)
     reached = reach(sources, trial, jobs=options.jobs)
     tally = hunt(chosen, reached, trial, jobs=options.jobs, progress=lambda result: _say(options, result))
-    print(json.dumps(_as_json(tally), indent=1) if options.json else tally)
+    tell(options, tally, lambda: _as_json(tally))
     return INTERRUPTED if tally.was_interrupted else int(bool(tally.open or tally.contradicted))
 
 
@@ -79,10 +77,10 @@ def _chosen(sources: dict[str, str], options: Namespace) -> Iterator[Mutant]:
 
 
 def _say(options: Namespace, result: Result) -> None:
-    if not options.json and (options.verbose or result.is_open):
-        print(result, flush=True)
-    elif sys.stderr.isatty():
-        print(f"\r\033[K{result.mutant.module}:{result.mutant.line}", end="", file=sys.stderr, flush=True)
+    if options.verbose or result.is_open:
+        say(options, str(result))
+    else:
+        show_progress(options, f"{result.mutant.module}:{result.mutant.line}")
 
 
 def _as_json(tally: Tally) -> dict[str, object]:

@@ -1,24 +1,34 @@
-"""What is shown while a search runs is for eyes: never in JSON, and not into a file."""
+"""However a command ends, it tells what it has seen: an interrupt leaves a summary, and a status of its own."""
 
-from argparse import Namespace
+import json
+from pathlib import Path
 
 import pytest
 
-from faults.verbs import say, show_progress
+from faults.cli import main
 
 Capture = pytest.CaptureFixture[str]
 
 
-def test_progress_is_shown_only_where_somebody_looks(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    show_progress(Namespace(json=False), "half way")
-    assert capsys.readouterr().err == ""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    show_progress(Namespace(json=False), "half way")
-    assert capsys.readouterr().err.endswith("half way")
-    show_progress(Namespace(json=True), "half way")
-    assert capsys.readouterr().err == ""
+@pytest.fixture(autouse=True)
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every search is interrupted before its first job, in a folder of its own."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("faults.search.search.spread", interrupt)
+    monkeypatch.chdir(tmp_path)
 
 
-def test_json_stands_alone(capsys: Capture) -> None:
-    say(Namespace(json=True), "seeds from 0 on")
-    assert capsys.readouterr().out == ""
+@pytest.mark.parametrize("words", ["run", "sweep --most 1", "explore pairs"])
+def test_an_interrupted_search_ends_with_130_after_its_summary(words: str, capsys: Capture) -> None:
+    assert main([*words.split(), "--processes", "1"]) == 130
+    assert capsys.readouterr().out.endswith("\ninterrupted\n")
+
+
+@pytest.mark.parametrize("words", ["run", "sweep --most 1", "bugs canary"])
+def test_its_json_is_whole(words: str, capsys: Capture) -> None:
+    assert main([*words.split(), "--processes", "1", "--json"]) == 130
+    content = json.loads(capsys.readouterr().out)
+    assert content == [] or (content["interrupted"] and content["failures"] == [])
