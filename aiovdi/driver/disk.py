@@ -14,12 +14,14 @@ The promises are those of the README; each step is a method of its own, so that 
 away and show what is lost.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from aiovdi.driver.allocation import AllocationLocks
 from aiovdi.driver.blockmap import SectorIndex
 from aiovdi.driver.extents import walk
+from aiovdi.driver.inplace import InPlaceWrites
 from aiovdi.driver.metadata import MetadataWriter
 from aiovdi.driver.reader import Reader
 from aiovdi.driver.readpath import CREDIT_PER_SEGMENT, Piece, in_parallel
@@ -28,6 +30,7 @@ from aiovdi.driver.slots import Slots
 from aiovdi.errors import CorruptImage
 from aiovdi.format.bmap import ZERO
 from aiovdi.format.header import Header
+from aiovdi.settling import Settling
 from aiovdi.storage.base import Storage, write_full, write_zeroes
 from aiovdi.units import BlockIndex, ReadableBuffer, Segment, Slot, as_bytes_view, segments
 
@@ -52,6 +55,7 @@ class Disk(Reader):
         self._metadata = MetadataWriter(storage, self._blockmap, self._flusher, self._lifecycle, self)
         self._slots = Slots(storage, header, self._metadata, self._flusher, self._pins)
         self._session.attach(self._metadata, self._slots)
+        self._in_place = InPlaceWrites(storage, self._blockmap, self._lifecycle, self._session, self._pins)
 
     # Requests
 
@@ -75,10 +79,23 @@ class Disk(Reader):
         self._admit_change(len(view), offset)
         if not len(view):
             return
+        durable = fua or self._write_through
         with self._lifecycle:
+            if not durable and await self._write_at_once(view, offset):
+                return
             await self._prologue()
-            await self._write(view, offset, fua=fua or self._write_through)
+            await self._write(view, offset, fua=durable)
             self._vouch()
+
+    def begin_pwrite(self, data: memoryview, offset: int, done: Callable[[bool], object]) -> bool:
+        """Begin to write a view of bytes, if that takes but one I/O into a block that has its place; else False,
+        and ``pwrite`` has to be called.
+
+        For a caller that wants no task for each write. ``done`` is called once, in a later step of the loop:
+        with True where ``pwrite`` would return, and with False where nothing is known and ``pwrite``, called
+        with the same data, will tell. Until then ``data`` is the disk's. Never raises.
+        """
+        return not self._write_through and self._in_place.begin(data, offset, done)
 
     async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         """Make ``length`` bytes from ``offset`` read as zeros. Raises as ``pwrite`` does.
@@ -119,6 +136,16 @@ class Disk(Reader):
                 await self._flush_storage()
 
     # The write path
+
+    async def _write_at_once(self, data: memoryview, offset: int) -> bool:
+        """Write what needs no step of its own. False: it does, or has failed."""
+        told: Settling[bool] = Settling()
+        if not self._in_place.begin(data, offset, told.set_result):
+            return False
+        if await told:
+            return True
+        self._vouch()
+        return False
 
     async def _write(self, data: memoryview, offset: int, *, fua: bool) -> None:
         block = offset >> self._block_bits

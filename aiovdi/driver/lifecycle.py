@@ -75,9 +75,17 @@ class Lifecycle:
             raise DiskFailed(self.failure)
 
     def __enter__(self) -> None:
-        self._under_way += 1
+        self.begin()
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """One more request is under way."""
+        self._under_way += 1
+
+    def end(self) -> None:
+        """One fewer."""
         self._under_way -= 1
         if not self._under_way and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)

@@ -4,16 +4,46 @@ import asyncio
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiovdi.nbd.handshake import TLS
 from aiovdi.server.counters import Counters
 from aiovdi.server.export import Offer
 from aiovdi.server.limits import Limits, Pool
 from aiovdi.server.turn import Arena
+from aiovdi.settling import Settling
 from aiovdi.units import KiB
 
-__all__ = ["Commons"]
+__all__ = ["Commons", "UnderWay"]
+
+
+class UnderWay:
+    """The requests that have begun and not ended, of all connections."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._none: Settling[None] | None = None
+
+    def begin(self) -> None:
+        """One more."""
+        self.count += 1
+
+    def end(self) -> None:
+        """One fewer."""
+        self.count -= 1
+        if not self.count and self._none is not None and not self._none.done():
+            self._none.set_result(None)
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Hold ``task`` until it is done: the loop would not."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def none(self) -> None:
+        """Wait until there is none."""
+        if self.count:
+            self._none = Settling()
+            await self._none
 
 
 @dataclass(slots=True)
@@ -26,7 +56,7 @@ class Commons:
         limits: what a client may take.
         context: for TLS, which is then demanded of every client; None: plain text.
         scratch: where handshakes are read into; what is not used at once is copied out of it.
-        under_way: the tasks of requests that have begun.
+        under_way: the requests that have begun.
     """
 
     offers: dict[str, Offer]
@@ -35,7 +65,7 @@ class Commons:
     counters: Counters = field(default_factory=Counters)
     arena: Arena = field(default_factory=Arena)
     scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(16 * KiB)))
-    under_way: set[asyncio.Task[Any]] = field(default_factory=set)
+    under_way: UnderWay = field(default_factory=UnderWay)
     pool: Pool = field(init=False)
 
     def __post_init__(self) -> None:

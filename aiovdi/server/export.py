@@ -8,7 +8,7 @@ Rule 2: any number of calls may be under way. Their order is the client's busine
 Rule 3: an error is an exception of `aiovdi.errors` or an ``OSError``; `error_code` says what the wire makes of it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -50,6 +50,13 @@ class Export(Protocol):
 
     async def pwrite(self, data: bytes | bytearray | memoryview, offset: int, *, fua: bool = False) -> None:
         """Write all of ``data``; with ``fua`` it is durable when this returns."""
+
+    def begin_pwrite(self, data: memoryview, offset: int, done: Callable[[bool], object]) -> bool:
+        """Begin to write all of ``data``, if no task is needed for it. False: nothing was begun, call ``pwrite``.
+
+        ``done`` is called once, in a later step of the loop: True where ``pwrite`` would have returned; False
+        where nothing is known, and ``pwrite`` with the same data will tell.
+        """
 
     async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         """Make the range read as zeros, and free its space where that is possible."""

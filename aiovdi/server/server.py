@@ -83,7 +83,7 @@ class Server:
     def lines(self) -> list[str]:
         """What is going on now and what has been done so far, for people."""
         clients = sum(each.session is not None for each in self._connections)
-        now = f"now: {clients} clients, {len(self._commons.under_way)} requests under way"
+        now = f"now: {clients} clients, {self._commons.under_way.count} requests under way"
         return [f"{now}, {self._commons.pool.lent} bytes lent", *self.counters.lines()]
 
     async def deserted(self) -> None:
@@ -103,8 +103,7 @@ class Server:
             late.cancel()
         await self._until_empty()
         late.cancel()
-        while self._commons.under_way:
-            await asyncio.wait(self._commons.under_way)
+        await self._commons.under_way.none()
 
     async def _until_empty(self) -> None:
         if self._connections:

@@ -14,6 +14,7 @@ Rule 4: replies that come of one turn of the loop go out in one write.
 """
 
 import asyncio
+from functools import partial
 from typing import Protocol
 
 from aiovdi.errors import VDIError
@@ -63,6 +64,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(terms, allocate=self._memory_for)
         self._replies = replies
+        self._export = export
         self._service = Service(export, terms, replies)
         self._turn = Turn(export, replies, commons.arena, commons.counters)
         self._backlog: list[Request] = []
@@ -209,9 +211,27 @@ class Session:
         elif not self._memory.take(length):
             return False
         self._under_way += 1
+        self._commons.under_way.begin()
         self._commons.counters.count(request.command, length)
-        self._commons.under_way.add(self._loop.create_task(self._answer(request, length)))
+        if not self._begin_write(request):
+            self._start(request, length)
         return True
+
+    def _begin_write(self, request: Request) -> bool:
+        """A write that needs no task."""
+        if request.command != _WRITE or request.flags or request.payload is None:
+            return False
+        done = partial(self._written, request)
+        return self._export.begin_pwrite(memoryview(request.payload), request.offset, done)
+
+    def _written(self, request: Request, is_done: bool) -> None:
+        if is_done:
+            self._answered(request.length, [self._replies.done(request)])
+        else:
+            self._start(request, request.length)
+
+    def _start(self, request: Request, length: int) -> None:
+        self._commons.under_way.keep(self._loop.create_task(self._answer(request, length)))
 
     def _memory_for(self, length: int) -> bytearray | None:
         """For a payload that the client is about to send."""
@@ -226,10 +246,12 @@ class Session:
         except Exception as error:
             reply = [self._service.refusal(request, error)]
             self._note(error)
-        finally:
-            self._under_way -= 1
-            self._commons.under_way.discard(asyncio.current_task())
-            self._memory.answered(length)
+        self._answered(length, reply)
+
+    def _answered(self, length: int, reply: Reply) -> None:
+        self._under_way -= 1
+        self._commons.under_way.end()
+        self._memory.answered(length)
         if self._is_lost:
             self._memory.sent()
             return

@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiovdi.settling import own, to_the_end
-from aiovdi.storage.base import Storage
+from aiovdi.storage.base import Storage, Told
 from aiovdi.units import MiB, align_down, align_up
 
 __all__ = ["AlignedStorage"]
@@ -67,6 +67,9 @@ class AlignedStorage:
         count = max(0, min(start + got, self._size, offset + len(buffer)) - offset)
         buffer[:count] = bounce[offset - start : offset - start + count]
         return count
+
+    def begin_write(self, data: memoryview, offset: int, done: Told) -> bool:  # noqa: ARG002
+        return False
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
         self._check_open()

@@ -27,11 +27,15 @@ write of zeros in every respect, however it is done.
 
 import asyncio
 import errno
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from aiovdi.errors import StorageError
 
-__all__ = ["Storage", "flush", "read_full", "resize", "write_full", "write_zeroes"]
+__all__ = ["Storage", "Told", "flush", "read_full", "resize", "write_full", "write_zeroes"]
+
+Told: TypeAlias = Callable[[int | Exception], object]
+"""Takes how an I/O has ended: its count of bytes, or what a coroutine would have raised."""
 
 
 @runtime_checkable
@@ -65,6 +69,13 @@ class Storage(Protocol):
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
         """Write up to ``len(data)`` bytes. Returns the count, at least 1."""
+
+    def begin_write(self, data: memoryview, offset: int, done: Told) -> bool:
+        """Begin what ``pwrite_some`` does, without a coroutine; ``done`` is told its end in a later step of the loop.
+
+        ``data`` is the storage's until then. False: nothing was begun and nobody will be told; ask
+        ``pwrite_some``. Never raises.
+        """
 
     async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         """Make the range read as zeros. It may lie past the end, which then moves if ``can_grow``."""

@@ -18,6 +18,7 @@ from aiofiles.os import wrap
 
 from aiovdi.settling import own, to_the_end
 from aiovdi.storage import posix
+from aiovdi.storage.base import Told
 from aiovdi.storage.threads import SettlingThreads
 from aiovdi.storage.writers import Writers
 from aiovdi.storage.zeroing import NOT_SUPPORTED, Zeroing
@@ -114,6 +115,12 @@ class FileStorage:
 
     async def pread_some(self, buffer: memoryview, offset: int) -> int:
         return await _preadv(self.fileno(), [buffer], offset, executor=self._threads)
+
+    def begin_write(self, data: memoryview, offset: int, done: Told) -> bool:
+        if offset + len(data) > self._size or len(data) > _QUEUED_MAX or self._direct or self._closing is not None:
+            return False
+        self._writers.begin(self._fd, data, offset, done)
+        return True
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
         if fua:

@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Awaitable, Callable, Iterator
 
+from aiovdi.storage.base import Told
 from aiovdi.units import KiB, segments
 
 __all__ = ["MemoryStorage"]
@@ -74,6 +75,9 @@ class MemoryStorage:
     async def pread_some(self, buffer: memoryview, offset: int) -> int:
         await self._begin()
         return self._get(buffer, offset)
+
+    def begin_write(self, data: memoryview, offset: int, done: Told) -> bool:  # noqa: ARG002
+        return False
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:  # noqa: ARG002
         await self._begin()

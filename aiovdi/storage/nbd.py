@@ -18,6 +18,7 @@ import ssl
 
 from aiovdi.nbd.wire import PAYLOAD_MAX, Command, CommandFlag, ExportFlag
 from aiovdi.settling import own, to_the_end
+from aiovdi.storage.base import Told
 from aiovdi.storage.nbd_connection import Connection, connect
 from aiovdi.storage.nbd_uri import Address, parse
 from aiovdi.units import GiB, align_down
@@ -86,6 +87,9 @@ class NbdStorage:
             return 0
         await self._connection.request(Command.READ, offset=offset, length=count, buffer=buffer[:count])
         return count
+
+    def begin_write(self, data: memoryview, offset: int, done: Told) -> bool:  # noqa: ARG002
+        return False
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
         self._check(writes=True)

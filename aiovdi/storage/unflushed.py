@@ -23,6 +23,7 @@ class UnflushedStorage:
         self.extends_with_zeros = inner.extends_with_zeros
         self.pread_now = inner.pread_now
         self.pread_some = inner.pread_some
+        self.begin_write = inner.begin_write
         self.discard = inner.discard
         self.resize = inner.resize
         self.drop_cache = inner.drop_cache

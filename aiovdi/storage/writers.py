@@ -18,28 +18,24 @@ import asyncio
 import contextlib
 import os
 import threading
-import weakref
 from collections import deque
+from functools import partial
 from queue import SimpleQueue
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from aiovdi.settling import Settling
+from aiovdi.storage.base import Told
 
 __all__ = ["Writers"]
 
 _LOOK_SECONDS = 0.002
 
 
-class _Job(NamedTuple):
-    # Whoever waits holds the future. Were it held here, the writes of a loop that is gone would keep their
-    # storage from being collected.
-    waiter: "weakref.ref[Settling[int]]"
-    fd: int
-    data: memoryview
-    offset: int
+_Job: TypeAlias = tuple[int, int, memoryview, int]
+"""Number, descriptor, data, offset. The threads know the number of a write and not whom to tell: were they to
+hold that, the writes of a loop that is gone would keep their storage from being collected."""
 
-
-_Ended: TypeAlias = "tuple[weakref.ref[Settling[int]], int | Exception]"
+_Ended: TypeAlias = tuple[int, int | Exception]
 
 
 class Writers:
@@ -53,34 +49,41 @@ class Writers:
         self._count = count
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._ended: deque[_Ended] = deque()
+        self._told: dict[int, Told] = {}
+        self._number = 0
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bell = (-1, -1)  # a pipe: written to by the threads, watched by the loop
         self._look_timer: asyncio.TimerHandle | None = None
-        self._in_flight = 0
         self._idle: Settling[None] | None = None
 
-    def pwrite(self, fd: int, data: memoryview, offset: int) -> Settling[int]:
-        """Write up to ``len(data)`` bytes. The result is their count, or the OSError of pwrite(2)."""
-        loop = self._loop or self._start()
-        future: Settling[int] = Settling(loop=loop)
-        self._in_flight += 1
+    def begin(self, fd: int, data: memoryview, offset: int, done: Told) -> None:
+        """Write up to ``len(data)`` bytes. ``done`` gets their count, or the OSError of pwrite(2)."""
+        if self._loop is None:
+            self._start()
         if self._look_timer is None:
-            self._look_timer = loop.call_later(_LOOK_SECONDS, self._look)
-        self._jobs.put(_Job(weakref.ref(future), fd, data, offset))
+            self._look_soon()
+        self._number = number = self._number + 1
+        self._told[number] = done
+        self._jobs.put((number, fd, data, offset))
+
+    def pwrite(self, fd: int, data: memoryview, offset: int) -> Settling[int]:
+        """The same as a future."""
+        future: Settling[int] = Settling(loop=self._loop)
+        self.begin(fd, data, offset, partial(_settle, future))
         return future
 
     @property
     def is_busy(self) -> bool:
         """A write is under way."""
-        return self._in_flight > 0
+        return bool(self._told)
 
     async def close(self) -> None:
         """Let what is queued end, then leave the loop and end the threads."""
-        if self._in_flight:
+        if self._told:
             self._idle = Settling(loop=self._loop)
             await self._idle
-        if self._loop is not None:
+        if self._loop is not None and self._threads:
             self._loop.remove_reader(self._bell[0])
             if self._look_timer is not None:
                 self._look_timer.cancel()
@@ -98,14 +101,13 @@ class Writers:
                 os.close(end)
         self._bell = (-1, -1)
 
-    def _start(self) -> asyncio.AbstractEventLoop:
+    def _start(self) -> None:
         self._bell = os.pipe()
         for end in self._bell:
             os.set_blocking(end, False)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._bell[0], self._answer)
         self._send_thread()
-        return self._loop
 
     def _send_thread(self) -> None:
         # A daemon: a program that ends without closing its storage must not wait for it for ever.
@@ -120,28 +122,32 @@ class Writers:
             os.read(self._bell[0], 4096)
         self._take_in()
 
+    def _look_soon(self) -> None:
+        assert self._loop is not None
+        self._look_timer = self._loop.call_later(_LOOK_SECONDS, self._look)
+
     def _look(self) -> None:
         """Now and then, while something is under way."""
         self._look_timer = None
+        if not self._jobs.empty() and len(self._threads) < self._count:
+            self._send_thread()
         self._take_in()
-        if self._in_flight:
-            assert self._loop is not None
-            self._look_timer = self._loop.call_later(_LOOK_SECONDS, self._look)
-            if not self._jobs.empty() and len(self._threads) < self._count:
-                self._send_thread()
+        if self._told and self._look_timer is None:
+            self._look_soon()
 
     def _take_in(self) -> None:
         while self._ended:
-            waiter, result = self._ended.popleft()
-            self._in_flight -= 1
-            if (future := waiter()) is None:
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-        if not self._in_flight and self._idle is not None and not self._idle.done():
+            number, result = self._ended.popleft()
+            self._told.pop(number)(result)
+        if not self._told and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
+
+
+def _settle(future: Settling[int], result: int | Exception) -> None:
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 def _write_all(
@@ -152,14 +158,15 @@ def _write_all(
 ) -> None:
     """A thread's life. It knows its queue, and not its storage, so a storage that was dropped can be collected."""
     while (job := jobs.get()) is not None:
+        number, fd, data, offset = job
         result: int | Exception
         try:
-            result = os.pwrite(job.fd, job.data, job.offset)
+            result = os.pwrite(fd, data, offset)
         except Exception as error:  # it belongs to whoever waits
             result = error
         if loop.is_closed():  # nobody is left to be told
             continue
-        ended.append((job.waiter, result))
+        ended.append((number, result))
         if jobs.empty():
             with contextlib.suppress(BlockingIOError):  # it rings already
                 os.write(bell, b"\0")

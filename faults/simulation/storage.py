@@ -12,6 +12,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from faults.simulation.corruption import OF_READS, OF_WRITES, end_corrupted, read_corrupted
@@ -40,6 +41,15 @@ class _Settling(asyncio.Future[int]):
         return False
 
 
+def _settle(future: asyncio.Future[int], result: int | Exception) -> None:
+    if future.done():  # nobody waits any more
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+
+
 class SimStorage:
     """Positional I/O on a ``Device``. All offsets and lengths are in bytes.
 
@@ -47,6 +57,7 @@ class SimStorage:
         region: names the part of the storage that an offset lies in; for plans and reports.
         lives: how many I/Os end before the power is lost; None: it stays.
         cached: ``pread_now`` serves everything; the default is that nothing is cached.
+        begins: ``begin_write`` takes what does not extend; the default is that it takes nothing.
         recalls: see above.
         log: is told of what takes effect.
         on_lost: called when a flush has failed and the kernel has given up on what it could not write.
@@ -66,6 +77,7 @@ class SimStorage:
         region: Callable[[int], str] = lambda _: "data",
         lives: int | None = None,
         cached: bool = False,
+        begins: bool = False,
         recalls: bool = True,
         can_grow: bool = True,
         extends_with_zeros: bool = True,
@@ -85,6 +97,7 @@ class SimStorage:
         self.lives = lives
         """How many I/Os still end before the power is lost."""
         self._cached = cached
+        self._begins = begins
         self._recalls = recalls
         self._log = log
         self._on_lost = on_lost
@@ -122,6 +135,19 @@ class SimStorage:
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
         io = self._io("write", offset, len(data), fua=fua)
         return await self._write(io, bytes(data), fua=fua)
+
+    def begin_write(self, data: memoryview, offset: int, done: Callable[[int | Exception], object]) -> bool:
+        if not self._begins or offset + len(data) > self.size:
+            return False
+        io = self._io("write", offset, len(data))
+
+        def tell(result: int | Exception) -> None:
+            if isinstance(result, Exception) and io.tells_of_older:
+                self._on_told()
+            done(result)
+
+        self._start(io, *self._effects_of_write(io, bytes(data)), tell)
+        return True
 
     async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         io = self._io("write", offset, length, fua=fua)
@@ -186,6 +212,12 @@ class SimStorage:
     # One I/O
 
     async def _write(self, io: IO, data: bytes, *, fua: bool, whole: bool = False) -> int:
+        return await self._run(io, *self._effects_of_write(io, data, fua=fua, whole=whole))
+
+    def _effects_of_write(
+        self, io: IO, data: bytes, *, fua: bool = False, whole: bool = False
+    ) -> tuple[Callable[[Fate], int], Callable[[Fate], None]]:
+        """What happens when the write, which begins now, succeeds, and when it fails."""
         operation = self.device.issue_write(io.offset, data)
 
         def take_effect(fate: Fate) -> int:
@@ -204,7 +236,7 @@ class SimStorage:
             self._end_failed(operation, fate)
             self._give_up(operation.issued, fate)
 
-        return await self._run(io, take_effect, fail)
+        return take_effect, fail
 
     def _io(self, kind: str, offset: int, length: int, *, fua: bool = False) -> IO:
         self.issued += 1
@@ -217,6 +249,22 @@ class SimStorage:
         self, io: IO, take_effect: Callable[[Fate], int], fail: Callable[[Fate], None] = lambda _: None
     ) -> int:
         future: asyncio.Future[int] = (_Settling if self._recalls else asyncio.Future)(loop=self._loop)
+        self._start(io, take_effect, fail, partial(_settle, future))
+        try:
+            return await future
+        except OSError:
+            if io.tells_of_older:
+                self._on_told()
+            raise
+
+    def _start(
+        self,
+        io: IO,
+        take_effect: Callable[[Fate], int],
+        fail: Callable[[Fate], None],
+        tell: Callable[[int | Exception], object],
+    ) -> None:
+        """Let ``io`` end when the tape says so, or when it is released; ``tell`` how."""
         self.under_way[io.number] = io
 
         def end() -> None:
@@ -227,22 +275,13 @@ class SimStorage:
                 fate = Fate(errno.EIO, "none")
             self._trace.add("end", io, fate)
             if not fate.errno:
-                count = take_effect(fate)
-                if not future.done():
-                    future.set_result(count)
+                tell(take_effect(fate))
                 return
             fail(fate)
-            if not future.done():
-                future.set_exception(OSError(fate.errno, os.strerror(fate.errno)))
+            tell(OSError(fate.errno, os.strerror(fate.errno)))
 
         if not any(hold.takes(io, end) for hold in self._holds):
             self._loop.happen(end)
-        try:
-            return await future
-        except OSError:
-            if io.tells_of_older:
-                self._on_told()
-            raise
 
     def _spend_life(self) -> None:
         if self.lives is not None:

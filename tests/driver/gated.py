@@ -13,7 +13,7 @@ import os
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from aiovdi.settling import Settling
 
@@ -114,12 +114,14 @@ class GatedStorage:
         cold: bool = False,
         ticks: int = 1,
         manual: bool = False,
+        begins: bool = False,
     ) -> None:
         GatedStorage.instances.append(self)
         self.can_grow, self.extends_with_zeros = can_grow, extends_with_zeros
         self.cold = cold  # pread_now has nothing
         self.ticks = ticks
         self.manual = manual  # nothing completes but by ``complete``
+        self.begins = begins  # begin_write takes everything
         self.content = bytearray(content)
         self.trace: list[IO] = []
         self.in_flight: list[IO] = []
@@ -205,6 +207,18 @@ class GatedStorage:
             return count
 
         return await self._issue("write", offset, len(part), effect, fua=fua, data=part)
+
+    def begin_write(self, data: memoryview, offset: int, done: Callable[[int | Exception], object]) -> bool:
+        if not self.begins:
+            return False
+
+        def tell(task: asyncio.Task[int]) -> None:
+            error = task.exception()
+            done(task.result() if error is None else cast(Exception, error))
+
+        task = asyncio.get_running_loop().create_task(self.pwrite_some(data, offset))
+        task.add_done_callback(tell)
+        return True
 
     async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         assert length >= 0, "a negative length reached the storage"

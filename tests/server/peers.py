@@ -6,7 +6,7 @@ They share no code with the server.
 import asyncio
 import errno
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +44,8 @@ class MemoryExport:
         self.gate = asyncio.Event()
         self.gate.set()
         self.is_cold = False
+        self.begins = False
+        self.begun: list[tuple[memoryview, int, Callable[[bool], object]]] = []
         self.failure: Exception | None = None
         self.calls: list[str] = []
         self.ended: list[str] = []
@@ -62,6 +64,13 @@ class MemoryExport:
         await self._wait("read")
         buffer[:] = self.content[offset : offset + len(buffer)]
         return len(buffer)
+
+    def begin_pwrite(self, data: memoryview, offset: int, done: Callable[[bool], object]) -> bool:
+        """What of it can be begun at once, if the test says so: each call's ``done`` comes in ``begun``."""
+        if not self.begins:
+            return False
+        self.begun.append((data, offset, done))
+        return True
 
     async def pwrite(self, data: Any, offset: int, *, fua: bool = False) -> None:
         await self._wait("write fua" if fua else "write")

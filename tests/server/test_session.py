@@ -245,3 +245,70 @@ async def test_the_memory_of_a_client_that_has_gone_does_not_wait_for_the_garbag
         finally:
             gc.enable()
         assert it.server._commons.pool.lent == 0
+
+
+async def test_a_write_that_can_begin_at_once_is_answered_when_it_has_ended(
+    serving: Any, export: Any, eventually: Any
+) -> None:
+    export.begins = True
+    async with serving(export) as it:
+        client = await it.client()
+        for cookie in (1, 2):
+            client.ask(client.WRITE, 512 * cookie, 3, data=b"abc", cookie=cookie)
+        await eventually(lambda: len(export.begun) == 2)
+        (_, _, first), (data, offset, second) = export.begun
+        assert (bytes(data), offset) == (b"abc", 1024)
+        second(True)
+        assert (await client.reply()).cookie == 2
+        first(True)
+        assert (await client.reply()).cookie == 1
+        assert not export.calls
+
+
+async def test_where_nothing_is_known_of_a_begun_write_it_is_written_again(
+    serving: Any, export: Any, eventually: Any
+) -> None:
+    export.begins = True
+    async with serving(export) as it:
+        client = await it.client()
+        client.ask(client.WRITE, 512, 3, data=b"abc", cookie=1)
+        client.ask(client.WRITE, 1024, 3, data=b"def", cookie=2)
+        await eventually(lambda: len(export.begun) == 2)
+        (_, _, first), (_, _, second) = export.begun
+        first(False)
+        assert (await client.reply())[:2] == (1, 0)
+        assert export.content[512:515] == b"abc"
+        export.fail()
+        second(False)
+        assert (await client.reply())[:2] == (2, EIO)
+
+
+async def test_only_a_plain_write_is_begun(serving: Any, export: Any) -> None:
+    export.begins = True
+    async with serving(export) as it:
+        client = await it.client()
+        assert (await client.whole(client.WRITE, 512, data=b"abc", flags=client.FUA)).error == 0
+        assert not export.begun
+        assert export.calls == ["write fua"]
+
+
+async def test_the_end_of_the_server_waits_for_a_begun_write_of_a_client_that_is_gone(
+    serving: Any, export: Any, eventually: Any
+) -> None:
+    #  t   client           server         export
+    #  0   WRITE            begins it
+    #  1   is gone
+    #  2                    closes, waits
+    #  3                                   the write ends
+    export.begins = True
+    async with serving(export) as it:
+        client = await it.client()
+        client.ask(client.WRITE, 512, 3, data=b"abc")
+        await eventually(lambda: export.begun)
+        client.writer.transport.abort()
+        await eventually(lambda: all(each.session._is_ending for each in it.server._connections))
+        closing = asyncio.create_task(it.server.close())
+        await asyncio.sleep(0.01)
+        assert not closing.done()
+        export.begun[0][2](True)
+        await closing

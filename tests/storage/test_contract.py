@@ -89,6 +89,35 @@ async def test_what_can_be_had_without_waiting_is_what_a_read_returns(make: Make
     assert waited[10:14] == b"news"
 
 
+@pytest.mark.parametrize("offset", [0, 511, 4096])
+async def test_a_write_that_is_begun_is_told_of_once_and_later_and_a_read_sees_it(make: Make, offset: int) -> None:
+    storage = await make(PATTERN)
+    told: list[int | Exception] = []
+    ended = asyncio.Event()
+
+    def done(result: int | Exception) -> None:
+        told.append(result)
+        ended.set()
+
+    if not storage.begin_write(memoryview(b"n" * 5000), offset, done):
+        await turns()
+        assert not told
+        return
+    assert not told
+    async with asyncio.timeout(30):
+        await ended.wait()
+    await turns()
+    assert told == [5000]
+    assert await content_of(storage) == PATTERN[:offset] + b"n" * 5000 + PATTERN[offset + 5000 :]
+
+
+async def test_nothing_is_begun_past_the_end_or_on_what_is_closed(make: Make) -> None:
+    storage = await make(PATTERN)
+    assert not storage.begin_write(memoryview(b"xx"), len(PATTERN) - 1, pytest.fail)
+    await storage.close()
+    assert not storage.begin_write(memoryview(b"xx"), 0, pytest.fail)
+
+
 async def test_writes_to_parts_of_one_sector_keep_each_other(make: Make) -> None:
     storage = await make(bytes(1024))
     parts = {offset: bytes([index + 1]) * 37 for index, offset in enumerate(range(0, 999, 37))}

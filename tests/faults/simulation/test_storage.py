@@ -47,6 +47,44 @@ def test_a_read_sees_what_was_written_before_it() -> None:
     assert simulate(body) == b"onewooooooo\0\0o"
 
 
+def test_a_write_that_is_begun_ends_when_the_tape_says_so_and_is_told_then() -> None:
+    told: list[int | Exception] = []
+
+    async def body(storage: SimStorage, loop: SimLoop) -> bytes:
+        ended = asyncio.Event()
+        assert storage.begin_write(memoryview(b"new"), 10, lambda result: (told.append(result), ended.set()))
+        assert not told
+        await read(storage, 1, 0)
+        await ended.wait()
+        return await read(storage, 5, 9)
+
+    assert simulate(body, begins=True) == b"onewo"
+    assert told == [3]
+
+
+@pytest.mark.parametrize("at", [10, 4094])
+def test_nothing_is_begun_where_that_is_not_offered_or_would_extend(at: int) -> None:
+    async def body(storage: SimStorage, loop: SimLoop) -> bool:
+        return storage.begin_write(memoryview(b"new"), at, pytest.fail)
+
+    assert not simulate(body, begins=at == 4094)
+
+
+def test_a_write_that_is_begun_can_fail() -> None:
+    told: list[int | Exception] = []
+
+    async def body(storage: SimStorage, loop: SimLoop) -> bytes:
+        ended = asyncio.Event()
+        assert storage.begin_write(memoryview(b"new"), 10, lambda result: (told.append(result), ended.set()))
+        await ended.wait()
+        return await read(storage, 5, 9)
+
+    assert simulate(body, begins=True, plan=Rules([parse_rule("event=write errno=EIO")])) == b"ooooo"
+    (error,) = told
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EIO
+
+
 def test_ios_end_in_any_order() -> None:
     async def body(storage: SimStorage, loop: SimLoop) -> bytes:
         tasks = [loop.create_task(storage.pwrite_some(memoryview(letter * 512), 0)) for letter in (b"a", b"b", b"c")]
