@@ -6,6 +6,7 @@
     running     a verb's work on an event loop: Ctrl-C, SIGTERM, errors and warnings become one line each
     arguments   sizes, formats and ``-o`` lists as qemu-img spells them
     output      human and JSON forms
+    streams     stdout that is closed, full or gone
     listening   where ``serve`` listens
     facts · plain       ``info`` without the parser of words, which takes longer than its work
     progress    ``-p``
@@ -18,13 +19,14 @@ qemu-img can and this cannot is refused by name, never ignored.
 import sys
 from collections.abc import Sequence
 
-from aiovdi.cli import plain, running
+from aiovdi.cli import plain, running, streams
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``aiovdi`` with these words (default: the process's). Returns the exit status."""
+    streams.open_missing()
     words = list(sys.argv[1:] if argv is None else argv)
     if (work := plain.understood(words)) is not None:
         return running.run(work, verb=words[0])

@@ -85,7 +85,7 @@ def parse_options(lists: list[str], *, known: frozenset[str]) -> dict[str, str]:
     for part in [part for each in lists for part in re.split(r"(?<!,),(?!,)", each)]:
         name, equals, value = part.partition("=")
         if name not in known:
-            raise typer.BadParameter(f"found {name!r}, expected one of {', '.join(sorted(known))}")
+            raise typer.BadParameter(f"-o: found {name!r}, expected one of {', '.join(sorted(known)) or 'none'}")
         # qemu-img reads a name alone as on.
         values[name] = value.replace(",,", ",") if equals else "on"
     return values

@@ -20,7 +20,7 @@ _NOT_SUPPORTED = 63
 
 
 async def check(
-    filename: Annotated[str, typer.Argument()],
+    filename: Annotated[str, typer.Argument(help="An image: a file, a block device or an NBD URI.")],
     *,
     output: OutputOption = Output.HUMAN,
     fmt: FormatOption = None,

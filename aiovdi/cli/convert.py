@@ -1,5 +1,6 @@
 """``aiovdi convert``: a copy in another format. The target is there whole or not at all."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from aiovdi.cli.arguments import (
     parse_options,
     parse_size,
 )
-from aiovdi.cli.create import OPTIONS, OPTIONS_HELP, image_options
+from aiovdi.cli.create import OPTIONS, OPTIONS_HELP, image_options, in_words_of_options
 from aiovdi.cli.progress import progress
 from aiovdi.cli.running import Failure
 from aiovdi.jobs.convert import convert as convert_image
@@ -39,13 +40,20 @@ def _sparse_size(text: str | int) -> int:
     return size
 
 
+def _is_one_file(source: str, target: str) -> bool:
+    try:
+        return Path(source).samefile(target)
+    except OSError:
+        return False
+
+
 CACHE_HELP = (
     "Cache mode of the target. A new one is not flushed at the end unless one but unsafe is named, as with qemu-img."
 )
 
 
 async def convert(
-    files: Annotated[list[str], typer.Argument(metavar="SOURCE TARGET")],
+    files: Annotated[list[str], typer.Argument(metavar="SOURCE TARGET", help="Files, block devices or NBD URIs.")],
     *,
     fmt: FormatOption = None,
     target_fmt: Annotated[
@@ -68,7 +76,9 @@ async def convert(
     source_cache: CacheOption = "writeback",
     share: Share = False,
 ) -> int:
-    """Copy the disk in SOURCE to TARGET; zeros take no space there. An existing TARGET is replaced at the end."""
+    """Copy the disk in SOURCE to TARGET; zeros take no space there. An existing TARGET is replaced at the end.
+
+    An NBD export is written into."""
     if option and any(each in {"help", "?"} for each in option):
         print(OPTIONS_HELP, end="")
         return 0
@@ -83,7 +93,9 @@ async def convert(
     if cache in _DIRECT and not existing:
         raise Failure(f"-t {cache}: a new target is written through the page cache, and flushed at the end")
     block_size, fixed, comment = image_options(values)
-    with progress(show and not quiet, label=files[1]) as tell:
+    if not share and _is_one_file(*files):
+        raise Failure(f"{files[1]} is both the source and the target")
+    with in_words_of_options(), progress(show and not quiet, label=files[1]) as tell:
         await convert_image(
             *files,
             source_format=as_format(fmt),

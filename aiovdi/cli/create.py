@@ -1,5 +1,7 @@
 """``aiovdi create``: a new image, all zeros."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -8,11 +10,12 @@ from aiovdi.cli.arguments import Quiet, format_name, parse_options, parse_size, 
 from aiovdi.cli.running import Failure, say
 from aiovdi.driver.creating import create as create_image
 from aiovdi.driver.creating import new_file
+from aiovdi.format.layout import LayoutError
 from aiovdi.jobs.images import AIO, naming
 from aiovdi.storage.base import resize
 from aiovdi.units import SECTOR, MiB, align_up
 
-__all__ = ["OPTIONS", "OPTIONS_HELP", "create", "image_options"]
+__all__ = ["OPTIONS", "OPTIONS_HELP", "create", "image_options", "in_words_of_options"]
 
 OPTIONS_HELP = """Supported vdi options:
   size=<size>            - Virtual disk size
@@ -24,7 +27,7 @@ OPTIONS = frozenset({"size", "static", "block_size", "comment"})
 
 
 async def create(
-    filename: Annotated[str, typer.Argument()],
+    filename: Annotated[str, typer.Argument(help="A file, a block device or an NBD URI.")],
     size: Annotated[
         int | None, typer.Argument(parser=parse_size, metavar="SIZE", help="Bytes, or with k, M, G, T.")
     ] = None,
@@ -58,7 +61,7 @@ async def create(
 async def _create_vdi(filename: str, size: int, values: dict[str, str], *, quiet: bool) -> None:
     block_size, fixed, comment = image_options(values)
     _announce(f"Formatting '{filename}', fmt=vdi size={size} static={'on' if fixed else 'off'}", quiet=quiet)
-    with naming(filename):
+    with naming(filename), in_words_of_options():
         await create_image(filename, size, block_size=block_size, fixed=fixed, comment=comment, overwrite=True, aio=AIO)
 
 
@@ -68,6 +71,16 @@ async def _create_raw(filename: str, size: int, *, quiet: bool) -> None:
         if not storage.can_grow:
             raise Failure(f"{filename}: a raw image is as long as what holds it; found {storage.size} bytes here")
         await resize(storage, size)
+
+
+@contextmanager
+def in_words_of_options() -> Iterator[None]:
+    """An image that cannot be is told by what was asked for, and not by a field of its header."""
+    try:
+        yield
+    except LayoutError as error:
+        word = {"cbDisk": "size", "cbBlock": "block_size", "szComment": "comment"}.get(error.field, error.field)
+        raise Failure(f"{word}: found {error.found}, expected {error.expected}") from error
 
 
 def image_options(values: dict[str, str]) -> tuple[int, bool, str]:

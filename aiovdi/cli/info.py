@@ -11,7 +11,7 @@ __all__ = ["info"]
 
 
 async def info(
-    filename: Annotated[str, typer.Argument()],
+    filename: Annotated[str, typer.Argument(help="An image: a file, a block device or an NBD URI.")],
     *,
     output: OutputOption = Output.HUMAN,
     fmt: FormatOption = None,

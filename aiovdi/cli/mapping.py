@@ -9,13 +9,13 @@ import typer
 from aiovdi.cli.arguments import FormatOption, Output, OutputOption, Share, as_format, parse_size
 from aiovdi.driver.extents import Extent
 from aiovdi.errors import OutOfRange
-from aiovdi.jobs.images import closing, open_image
+from aiovdi.jobs.images import closing, naming, open_image
 
 __all__ = ["map_"]
 
 
 async def map_(
-    filename: Annotated[str, typer.Argument()],
+    filename: Annotated[str, typer.Argument(help="An image: a file, a block device or an NBD URI.")],
     *,
     output: OutputOption = Output.HUMAN,
     fmt: FormatOption = None,
@@ -27,8 +27,9 @@ async def map_(
 ) -> int:
     """List the extents of the disk, neighbours of one kind merged; in human form only those that hold data."""
     async with open_image(filename, format=as_format(fmt), lock=not share) as image:
-        if start_offset > image.size:
-            raise OutOfRange(offset=start_offset, length=0, size=image.size)
+        with naming(filename):
+            if start_offset > image.size:
+                raise OutOfRange(offset=start_offset, length=0, size=image.size)
         length = image.size - start_offset
         length = length if max_length is None else min(length, max_length)
         async with closing(image.extents(length, start_offset)) as extents:

@@ -15,7 +15,8 @@ import warnings
 from collections.abc import Awaitable, Callable
 from typing import TextIO
 
-from aiovdi.errors import StorageError, VDIError
+from aiovdi.cli.streams import give_up_stdout
+from aiovdi.errors import BadSignature, ImageLocked, StorageError, VDIError
 from aiovdi.jobs.images import image_of
 
 __all__ = ["Failure", "die_of_signals", "run", "say"]
@@ -52,14 +53,15 @@ def run(
         say(f"{verb}: stopped by {stopped[0].name if stopped else 'SIGINT'}")
         return 128 + (stopped[0] if stopped else signal.SIGINT)
     except BrokenPipeError:
-        # Nobody reads on. The interpreter's own flush at exit must not find the pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_stdout()  # nobody reads on
         return 128 + signal.SIGPIPE
     except Failure as failure:
         say(f"{verb}: {failure}")
         return failure.status
     except (VDIError, OSError, ValueError) as error:
         say(f"{_where(error, verb)}: {_what(error)}")
+        if not _can_flush():
+            give_up_stdout()
         return error_status
     return status
 
@@ -100,7 +102,19 @@ def _where(error: Exception, verb: str) -> str:
     return image_of(error) or verb
 
 
+def _can_flush() -> bool:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
 def _what(error: Exception) -> str:
+    if isinstance(error, ImageLocked):
+        return str(error).replace("pass lock=False", "read it with -U").replace("lock=False opens", "-U reads")
+    if isinstance(error, BadSignature):
+        return f"not a VDI image: {error}"
     if isinstance(error, OSError) and not isinstance(error, StorageError) and error.strerror:
         return error.strerror
     return str(error)

@@ -15,7 +15,7 @@ from aiovdi.cli.running import Failure, die_of_signals
 from aiovdi.driver.creating import new_file
 from aiovdi.errors import OutOfRange
 from aiovdi.jobs.convert import convert
-from aiovdi.jobs.images import AIO, Image, open_image
+from aiovdi.jobs.images import AIO, Image, naming, open_image
 from aiovdi.storage.base import write_full
 from aiovdi.units import SECTOR, MiB, align_up
 
@@ -30,7 +30,7 @@ Offset = Annotated[int, typer.Argument(parser=parse_size, metavar="OFFSET", help
 
 
 async def read(
-    filename: Annotated[str, typer.Argument()],
+    filename: Annotated[str, typer.Argument(help="An image: a file, a block device or an NBD URI.")],
     offset: Offset = 0,
     length: Annotated[
         int | None, typer.Argument(parser=parse_size, metavar="LENGTH", help="How many bytes; to the end.")
@@ -43,8 +43,9 @@ async def read(
     """Copy bytes of the disk to stdout, or to a file."""
     async with open_image(filename, format=as_format(fmt), lock=not share) as image:
         length = image.size - offset if length is None else length
-        if length < 0 or offset + length > image.size:
-            raise OutOfRange(offset=offset, length=max(length, 0), size=image.size)
+        with naming(filename):
+            if length < 0 or offset + length > image.size:
+                raise OutOfRange(offset=offset, length=max(length, 0), size=image.size)
         if out is not None:
             async with new_file(out, overwrite=True, aio=AIO) as file:
                 at = 0
@@ -73,7 +74,7 @@ async def _steps(image: Image, offset: int, length: int) -> AsyncIterator[memory
 
 
 async def write(
-    filename: Annotated[str, typer.Argument()],
+    filename: Annotated[str, typer.Argument(help="An image: a file, a block device or an NBD URI.")],
     offset: Offset = 0,
     *,
     source: Annotated[str | None, typer.Option("--in", metavar="FILE", help="A file instead of stdin.")] = None,
@@ -84,7 +85,7 @@ async def write(
 ) -> int:
     """Write stdin, or a file, to the disk from OFFSET on, and flush it."""
     async with open_image(filename, "r+", format=as_format(fmt), cache=as_cache(cache)) as image:
-        with _opened(source) as fd:
+        with _opened(source) as fd, naming(filename):
             await _copy_in(image, offset, fd)
         await image.flush()
     return 0
@@ -104,6 +105,8 @@ async def _copy_in(image: Image, offset: int, fd: int) -> None:
     status = os.fstat(fd)
     if stat.S_ISREG(status.st_mode) and offset + status.st_size > image.size:
         raise OutOfRange(offset=offset, length=status.st_size, size=image.size)  # before anything is changed
+    if offset > image.size:
+        raise OutOfRange(offset=offset, length=0, size=image.size)
     done = 0
     while data := await _read_some(fd):
         if offset + done + len(data) > image.size:
@@ -142,16 +145,16 @@ async def dd(
 ) -> int:
     """Copy blocks of a disk into a new image."""
     values = _operands(operands)
-    block = parse_size(values.get("bs", "512"))
+    block = _number(values, "bs", "512")
     if not block:
         raise Failure("bs: found 0, expected at least 1")
-    skip = parse_size(values.get("skip", "0")) * block
+    skip = _number(values, "skip", "0") * block
     async with open_image(values["if"], format=as_format(fmt), lock=not share) as image:
         length = image.size - skip
     if length < 0:
         raise Failure(f"{values['if']}: cannot skip to {skip}, beyond the disk's end at {length + skip}")
     if "count" in values:
-        length = min(length, parse_size(values["count"]) * block)
+        length = min(length, _number(values, "count", "0") * block)
     if skip % SECTOR:
         raise Failure(f"found a start at {skip}, expected bs times skip to be a multiple of {SECTOR}")
     await convert(
@@ -165,6 +168,13 @@ async def dd(
         lock=not share,
     )
     return 0
+
+
+def _number(values: dict[str, str], name: str, default: str) -> int:
+    try:
+        return parse_size(values.get(name, default))
+    except typer.BadParameter as error:
+        raise Failure(f"{name}: {error.message}") from error
 
 
 def _operands(words: list[str]) -> dict[str, str]:

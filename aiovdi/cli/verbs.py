@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import typer
 
-from aiovdi.cli import running
+from aiovdi.cli import running, streams
 
 __all__ = ["VERBS", "run"]
 
@@ -51,6 +51,7 @@ REFUSED = {
     "--bitmaps": "VDI has no bitmaps",
     "-l": "VDI has no internal snapshots",
     "-r": "there is no rate limit",
+    "-f": "only VDI images are served; nbdkit and qemu-nbd serve raw ones",
     "--salvage": "an error of the source ends the copy",
 }
 
@@ -79,7 +80,11 @@ def _parse(words: Sequence[str]) -> "Work | int":
     try:
         parsed: Work | int | None = app(words or ["--help"], prog_name="aiovdi", standalone_mode=False)
     except _UsageError as error:
-        return _refuse(f"{verb}: {_explain(error)}")
+        return _refuse(f"{verb}: {_explain(error)}", about=verb)
+    except OSError as error:  # help that nobody can read
+        running.say(f"{verb}: {error.strerror}")
+        streams.give_up_stdout()
+        return 1
     return parsed or (0 if words else 1)
 
 
@@ -132,6 +137,7 @@ def _explain(error: Exception) -> str:
     return message.rstrip(".")
 
 
-def _refuse(message: str) -> int:
-    print(f"aiovdi: {message}\nTry 'aiovdi --help' for more information", file=sys.stderr)
+def _refuse(message: str, *, about: str = "") -> int:
+    help_of = f"aiovdi {about} --help" if about in VERBS else "aiovdi --help"
+    print(f"aiovdi: {message}\nTry '{help_of}' for more information", file=sys.stderr)
     return 1

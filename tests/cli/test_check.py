@@ -108,4 +108,4 @@ def test_a_repair_is_refused_and_nothing_is_changed(how: str, corrupt: Path, aio
 def test_what_cannot_be_checked_is_status_1(raw: Path, aiovdi: Aiovdi) -> None:
     status, _, err = aiovdi("check", "-f", "vdi", raw)
     assert status == 1
-    assert err.startswith(f"aiovdi: {raw}: u32Signature at offset 64: found 0, expected 0xbeda107f")
+    assert err.startswith(f"aiovdi: {raw}: not a VDI image: u32Signature at offset 64: found 0, expected 0xbeda107f")

@@ -82,9 +82,15 @@ def test_an_image_onto_itself_is_refused_and_kept(vdi: Path, aiovdi: Aiovdi) -> 
     before = vdi.read_bytes()
     status, _, err = aiovdi("convert", "-O", "vdi", vdi, vdi)
     assert status == 1
-    assert "cannot be opened" in err
+    assert err == f"aiovdi: convert: {vdi} is both the source and the target\n"
     assert vdi.read_bytes() == before
 
 
 def test_the_options_of_a_target_are_listed_when_asked(aiovdi: Aiovdi) -> None:
     assert aiovdi("convert", "-o", "help", "a", "b")[1].startswith("Supported vdi options:")
+
+
+def test_an_image_that_cannot_be_is_told_in_the_words_of_the_options(raw: Path, tmp_path: Path, aiovdi: Aiovdi) -> None:
+    status, _, err = aiovdi("convert", "-O", "vdi", "-o", "block_size=3", raw, tmp_path / "x.vdi")
+    assert (status, err) == (1, "aiovdi: convert: block_size: found 3, expected a power of two from 512 to 2 GiB\n")
+    assert list(tmp_path.glob("x*")) == []

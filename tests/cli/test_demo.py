@@ -1,5 +1,6 @@
 """``aiovdi demo`` as a command: its flags reach the demonstration, its answer is the exit status."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +29,9 @@ async def test_the_exit_status_says_whether_everything_held(
 async def test_the_demonstration_runs_as_a_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert await verb.demo(requests=50, seed=1) == 0
     assert capsys.readouterr().out.endswith("Everything held.\n")
+
+
+def test_an_export_is_no_file_to_be_copied(aiovdi: Callable[..., Any]) -> None:
+    said = aiovdi("demo", "nbd://localhost/x")
+    assert said.status == 1
+    assert said.err.startswith("aiovdi: demo: nbd://localhost/x: found an NBD URI, expected a file")

@@ -7,12 +7,14 @@ import signal
 import sys
 import warnings
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
-from aiovdi.cli.running import Failure, die_of_signals, run
+from aiovdi.cli.running import Failure, _what, die_of_signals, run
 from aiovdi.driver.creating import CompatibilityWarning
-from aiovdi.errors import CorruptImage, StorageError
+from aiovdi.driver.opening import open_disk
+from aiovdi.errors import BadSignature, CorruptImage, ImageLocked, StorageError
 
 
 def raising(error: BaseException) -> Callable[[], Awaitable[int]]:
@@ -35,6 +37,11 @@ def noted(error: Exception, note: str) -> Exception:
         (CorruptImage("entry 5"), 7, "aiovdi: verb: entry 5"),
         (noted(CorruptImage("entry 5"), "image: a.vdi"), 7, "aiovdi: a.vdi: entry 5"),
         (noted(CorruptImage("entry 5"), "another part failed too"), 7, "aiovdi: verb: entry 5"),
+        (
+            BadSignature("u32Signature", found=0, expected=1, offset=64),
+            7,
+            "aiovdi: verb: not a VDI image: u32Signature at offset 64: found 0, expected 1",
+        ),
         (ValueError("offset: found 3"), 7, "aiovdi: verb: offset: found 3"),
         (
             StorageError(errno.ENOSPC, "No space left on device", operation="write", offset=5, length=6),
@@ -128,3 +135,13 @@ def test_a_reader_that_has_gone_is_no_error_but_a_status(capfd: pytest.CaptureFi
         os.close(fd)
     assert status == 128 + signal.SIGPIPE
     assert capfd.readouterr().err == ""
+
+
+async def test_who_is_locked_out_is_told_the_flag_and_not_the_argument(vdi: Path) -> None:
+    async with open_disk(vdi, "r+"):
+        with pytest.raises(ImageLocked) as caught:
+            await open_disk(vdi)
+    assert "lock=False" in str(caught.value)
+    said = _what(caught.value)
+    assert "Close it there, or read it with -U if you know" in said
+    assert "lock=False" not in said

@@ -72,7 +72,7 @@ def test_a_file_that_does_not_fit_changes_nothing(vdi: Path, tmp_path: Path, aio
     (tmp_path / "x").write_bytes(bytes(2 * MiB))
     status, _, err = aiovdi("write", vdi, "3M", "--in", tmp_path / "x")
     assert status == 1
-    assert err == "aiovdi: write: 2097152 bytes at offset 3145728 do not lie within the disk of 4194304 bytes\n"
+    assert err == f"aiovdi: {vdi}: 2097152 bytes at offset 3145728 do not lie within the disk of 4194304 bytes\n"
     assert vdi.read_bytes() == before
 
 
@@ -126,3 +126,21 @@ def test_operands_that_make_no_sense_are_told(
     assert status == 1
     assert message in err
     assert list(tmp_path.iterdir()) == [raw]
+
+
+@pytest.mark.parametrize("verb", ["read", "write", "map"])
+def test_a_start_behind_the_end_is_told_with_the_image_also_where_nothing_follows(
+    verb: str, vdi: Path, aiovdi: Aiovdi
+) -> None:
+    words = ["--start-offset", "5M"] if verb == "map" else ["5M", *(["--in", "/dev/null"] if verb == "write" else [])]
+    status, _, err = aiovdi(verb, vdi, *words)
+    assert (status, err) == (
+        1,
+        f"aiovdi: {vdi}: 0 bytes at offset 5242880 do not lie within the disk of 4194304 bytes\n",
+    )
+
+
+def test_an_operand_of_dd_that_is_no_number_is_named(vdi: Path, tmp_path: Path, aiovdi: Aiovdi) -> None:
+    status, _, err = aiovdi("dd", f"if={vdi}", f"of={tmp_path}/x", "bs=big")
+    assert status == 1
+    assert err.startswith("aiovdi: dd: bs: found 'big', expected a number of bytes")

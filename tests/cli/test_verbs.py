@@ -1,6 +1,8 @@
 """From words to a verb: every verb is there, every mistake has its line, and status 1."""
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ Aiovdi = Callable[..., tuple[int, str, str]]
 USED_BY = {
     "info": ["--image-opts", "--object", "--backing-chain"],
     "create": ["-b", "-u", "--object"],
+    "serve": ["-f"],
     "convert": ["-c", "-C", "-B", "-l", "-r", "--salvage", "--bitmaps", "--target-image-opts"],
 }
 
@@ -60,7 +63,8 @@ def test_words_that_cannot_be_parsed_are_told_and_are_status_1(words: list[str],
     status, out, err = aiovdi(*words)
     assert (status, out) == (1, "")
     assert message in err
-    assert err.endswith("\nTry 'aiovdi --help' for more information\n")
+    asked = f"aiovdi {words[0]} --help" if words[0] in VERBS else "aiovdi --help"
+    assert err.endswith(f"\nTry '{asked}' for more information\n")
     assert err.count("\n") == 2
 
 
@@ -79,5 +83,14 @@ def test_every_refusal_is_tried() -> None:
 
 def test_a_mistake_inside_a_list_of_options_is_told_like_any_other(tmp_path: Path, aiovdi: Aiovdi) -> None:
     status, _, err = aiovdi("create", "-o", "foo=1", tmp_path / "x.vdi", "1M")
-    assert (status, err) == (1, "aiovdi: create: found 'foo', expected one of block_size, comment, size, static\n")
+    assert (status, err) == (1, "aiovdi: create: -o: found 'foo', expected one of block_size, comment, size, static\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["--help"], ["info", "--help"], ["--version"]])
+def test_help_into_a_full_disk_is_an_error_of_one_line(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "aiovdi", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"aiovdi: {words[0]}: No space left on device\n"
