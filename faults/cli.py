@@ -1,12 +1,15 @@
 """``python -m faults run | sweep | explore | replay | shrink | bugs | foreign | mutants``: words, and what they print.
 
 Exit status 0: nothing was found (``bugs``: everything that there is, and nothing else). 1: something
-was. 2: the command was wrong. 130: interrupted, after the summary so far.
+was. 2: the command was wrong. 130: interrupted by Ctrl-C or SIGTERM, after the summary so far.
 """
 
 import argparse
+import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from faults import verbs
@@ -16,8 +19,14 @@ from faults.foreign import verb as foreign
 from faults.mutants import verb as mutants
 from faults.search.pool import cores
 from faults.terminal import INTERRUPTED
+from faults.words import count, describe, require_writable, seconds, whole
 
 __all__ = ["main", "parser"]
+
+WRITING = frozenset({"run", "sweep", "explore", "shrink", "foreign"})
+"""Verbs that may leave files in their folder."""
+
+SHELL_SIGNAL = 128
 
 EPILOG = """targets:
   vdi            aiovdi's driver (the default)
@@ -36,14 +45,14 @@ def parser() -> argparse.ArgumentParser:
 
     run = _verb(commands, "run", "random search: one run for each seed")
     _searching(run)
-    run.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
-    run.add_argument("--runs", type=int, help="at most so many runs (default 10000, or no end with --seconds)")
+    run.add_argument("--seed", type=whole, default=0, help="the first seed (default 0)")
+    run.add_argument("--runs", type=count, help="at most so many runs (default 10000, or no end with --seconds)")
 
     sweep = _verb(commands, "sweep", "every single fault in every small workload")
     _searching(sweep)
     sweep.add_argument("--most", type=int, default=3, choices=(1, 2, 3), help="operations of a workload (default 3)")
     sweep.add_argument("--pairs", action="store_true", help="a second fault behind every error")
-    sweep.add_argument("--meetings", type=int, default=6_000, help="runs of what sweeps cannot meet (default 6000)")
+    sweep.add_argument("--meetings", type=whole, default=6_000, help="runs of what sweeps cannot meet (default 6000)")
 
     explore = _verb(commands, "explore", "every interleaving of a small program, with every crash")
     _subject(explore)
@@ -51,12 +60,12 @@ def parser() -> argparse.ArgumentParser:
         "program", help="such as 'w0 f | w1', see faults.exhaustive.interleave; or 'pairs': all pairs in every danger"
     )
     explore.add_argument("--end", default="any", choices=ENDS, help="crashes that are tried (default any)")
-    explore.add_argument("--faults", type=int, default=0, help="I/Os that may be at fault in a run (default 0)")
+    explore.add_argument("--faults", type=whole, default=0, help="I/Os that may be at fault in a run (default 0)")
     explore.add_argument("--orders", default="moments", choices=ORDERS, help="see exhaustive.guided (default moments)")
-    explore.add_argument("--limit", type=int, default=100_000, help="runs of a program (default 100000)")
-    explore.add_argument("--deviations", type=int, help="with --orders any: how often tasks overtake (default: any)")
-    explore.add_argument("--seconds", type=float, help="with pairs: stop after so many seconds")
-    explore.add_argument("--processes", type=int, default=cores(), help="with pairs: default one for each core")
+    explore.add_argument("--limit", type=count, default=100_000, help="runs of a program (default 100000)")
+    explore.add_argument("--deviations", type=whole, help="with --orders any: how often tasks overtake (default: any)")
+    explore.add_argument("--seconds", type=seconds, help="with pairs: stop after so many seconds")
+    explore.add_argument("--processes", type=count, default=cores(), help="with pairs: default one for each core")
 
     for name, text in (("replay", "run a failure again"), ("shrink", "make a failure small, and explain it")):
         verb = _verb(commands, name, text)
@@ -67,9 +76,9 @@ def parser() -> argparse.ArgumentParser:
     bugs = _verb(commands, "bugs", "run the corpus: how soon is each bug found, and how small is it")
     bugs.add_argument("names", nargs="*", metavar="NAME", help="of bugs (default: all)")
     bugs.add_argument("--list", action="store_true", help="only tell what there is")
-    bugs.add_argument("--searches", type=int, default=3, help="for each bug, with other seeds (default 3)")
-    bugs.add_argument("--budget", type=int, help="runs of a search (default: by difficulty)")
-    bugs.add_argument("--processes", type=int, default=cores(), help="default: one for each core")
+    bugs.add_argument("--searches", type=count, default=3, help="for each bug, with other seeds (default 3)")
+    bugs.add_argument("--budget", type=count, help="runs of a search (default: by difficulty)")
+    bugs.add_argument("--processes", type=count, default=cores(), help="default: one for each core")
     bugs.add_argument("--json", action="store_true", help="print JSON")
     foreign_driver = _verb(commands, "foreign", "random search in somebody else's driver, over NBD")
     foreign.add_arguments(foreign_driver)
@@ -81,12 +90,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status."""
     options = parser().parse_args(arguments)
     try:
-        return int(getattr(verbs, options.verb)(options))
+        with _sigterm_as_interrupt():
+            _check(options)
+            status = int(getattr(verbs, options.verb)(options))
+            sys.stdout.flush()
+            return status
+    except BrokenPipeError:  # nobody reads on; the interpreter would try it again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SHELL_SIGNAL + signal.SIGPIPE
     except (ValueError, OSError) as error:
-        print(f"faults {options.verb}: {error}", file=sys.stderr)
+        print(f"faults {options.verb}: {describe(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """``kill`` and ``timeout`` end a search as Ctrl-C does: with what it has found so far, and no process left."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """What argparse cannot know. Raises ValueError or OSError."""
+    if options.verb in WRITING:
+        require_writable(options.folder)
+    if (page := getattr(options, "html", None)) is not None and not page.parent.is_dir():
+        raise ValueError(f"--html {page}: there is no folder {page.parent}")
+    if options.verb == "explore":
+        _check_exploration(options)
+
+
+def _check_exploration(options: argparse.Namespace) -> None:
+    if not options.program.strip(" |;"):
+        raise ValueError(f"program: found {options.program!r}, expected requests such as 'w0 f | w1', or 'pairs'")
+    if options.deviations is not None and options.orders != "any":
+        raise ValueError(f"--deviations is for --orders any, found --orders {options.orders}")
+    if options.seconds is not None and options.program != verbs.PAIRS:
+        raise ValueError("--seconds is for 'pairs'; a program has --limit")
 
 
 def _verb(
@@ -96,15 +141,16 @@ def _verb(
 
 
 def _subject(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--target", default="vdi", help="what is searched (default vdi)")
-    verb.add_argument("--variant", metavar="BUG", help="the same as --target bug:BUG")
+    subject = verb.add_mutually_exclusive_group()
+    subject.add_argument("--target", default="vdi", help="what is searched (default vdi); see: python -m faults --help")
+    subject.add_argument("--variant", metavar="BUG", help="the same as --target bug:BUG")
     _reporting(verb)
 
 
 def _searching(verb: argparse.ArgumentParser) -> None:
     _subject(verb)
-    verb.add_argument("--seconds", type=float, help="stop after so many seconds")
-    verb.add_argument("--processes", type=int, default=cores(), help="default: one for each core")
+    verb.add_argument("--seconds", type=seconds, help="stop after so many seconds")
+    verb.add_argument("--processes", type=count, default=cores(), help="default: one for each core")
     verb.add_argument("--collect", action="store_true", help="go on after the first failure")
 
 

@@ -86,16 +86,24 @@ def load_artifact(path: Path) -> Artifact:
     Raises:
         ValueError: it is no artifact, or one of another format.
     """
+    expected = "expected a file that `python -m faults` has written"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not an artifact: {error}; {expected}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: not an artifact: found a {type(content).__name__}; {expected}")  # noqa: TRY004  (no caller's type)
+    try:
         found = content["format"]
         if found != FORMAT:
             raise ValueError(f"{path}: format {found}, expected {FORMAT}")
         draws = load(json.dumps({"labels": content["labels"], "draws": content["draws"]}))
         kept = {name: content[name] for name in ("target", "seed", "kind", "failure", "digest", "versions")}
         return Artifact(**kept, draws=draws, profile=_profile(content["profile"]))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not an artifact, {error!r}") from error
+    except KeyError as error:
+        raise ValueError(f"{path}: not an artifact: found no {error}; {expected}") from error
+    except TypeError as error:
+        raise ValueError(f"{path}: not an artifact: {error}; {expected}") from error
 
 
 def replay(artifact: Artifact, subject: Subject) -> Outcome:

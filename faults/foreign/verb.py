@@ -16,6 +16,7 @@ from faults.search.budget import Budget
 from faults.search.pool import cores
 from faults.simulation.tape import ReplayTape
 from faults.terminal import INTERRUPTED, say, show_progress, tell
+from faults.words import count, seconds, whole
 
 __all__ = ["add_arguments", "foreign"]
 
@@ -28,22 +29,22 @@ def add_arguments(verb: ArgumentParser) -> None:
     known = ", ".join(DRIVERS)
     verb.add_argument("driver", help=f"one of {known}; a command with {{uri}} and {{socket}}; or an artifact")
     verb.add_argument("--image", type=Path, help="of an artifact: run it again, and leave its image here")
-    verb.add_argument("--size", type=int, default=SIZE, help=f"bytes of a command's disk (default {SIZE})")
-    verb.add_argument("--room", type=int, default=0, help="bytes of its image at its largest (default: as created)")
+    verb.add_argument("--size", type=count, default=SIZE, help=f"bytes of a command's disk (default {SIZE})")
+    verb.add_argument("--room", type=whole, default=0, help="bytes of its image at its largest (default: as created)")
     verb.add_argument("--create", default="", help="command with {image} and {size} that makes an empty image")
     verb.add_argument("--check", default="", help="command with {image} that finds a sound image sound")
     verb.add_argument("--repair", default="", help="command with {image} that its format demands after a kill")
     verb.add_argument("--grows", action="store_true", help="its image grows by writes past the end, up to --room")
-    verb.add_argument("--block-size", type=int, default=MiB, help=f"bytes that it allocates at once (default {MiB})")
-    verb.add_argument("--turns", type=int, default=4, help="probes until a command is taken to be quiet (default 4)")
+    verb.add_argument("--block-size", type=count, default=MiB, help=f"bytes that it allocates at once (default {MiB})")
+    verb.add_argument("--turns", type=count, default=4, help="probes until a command is taken to be quiet (default 4)")
     verb.add_argument("--format", default="", choices=sorted(FORMATS), help="of its image, if faults can read it")
-    verb.add_argument("--seconds", type=float, help=f"search for so long (default {SECONDS:.0f}, no end with --runs)")
-    verb.add_argument("--runs", type=int, help="at most so many runs")
-    verb.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
-    verb.add_argument("--processes", type=int, default=cores(), help="default: one for each core")
+    verb.add_argument("--seconds", type=seconds, help=f"search for so long (default {SECONDS:.0f}, no end with --runs)")
+    verb.add_argument("--runs", type=count, help="at most so many runs")
+    verb.add_argument("--seed", type=whole, default=0, help="the first seed (default 0)")
+    verb.add_argument("--processes", type=count, default=cores(), help="default: one for each core")
     verb.add_argument(
         "--shrink",
-        type=float,
+        type=seconds,
         default=SHRINKING_SECONDS,
         metavar="SECONDS",
         help=f"for each kind of failure (default {SHRINKING_SECONDS:.0f}; 0: only list them)",

@@ -23,6 +23,8 @@ __all__ = ["Subject", "find", "of"]
 
 SHORT = {"vdi": "faults.vdi:VDI"}
 BUG = "bug:"
+NEEDED = ("size", "block_size", "blank", "open", "read_image")
+"""Of a target, so that a mistake is told by name."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,26 @@ def find(name: str, profile: Profile = Profile()) -> Subject:  # noqa: B008
 
 
 def of(name: str, thing: Any, profile: Profile = Profile()) -> Subject:  # noqa: B008
-    """``thing`` as a subject: a target, a class that makes one, or a story."""
+    """``thing`` as a subject: a target, a class that makes one, or a story.
+
+    Raises:
+        ValueError: it is nothing of that.
+    """
+    if inspect.iscoroutinefunction(thing):
+        raise ValueError(f"target {name!r}: found a coroutine function, expected a story: a plain function of a Sim")
     if inspect.isfunction(thing):
         return Subject(name, lambda tape: run_story(thing, tape), profile)
-    target = cast(Target, thing() if inspect.isclass(thing) else thing)
+    target = cast(Target, _made(name, thing) if inspect.isclass(thing) else thing)
+    if missing := [each for each in NEEDED if not hasattr(target, each)]:
+        raise ValueError(
+            f"target {name!r}: found a {type(target).__name__} without {', '.join(missing)}; expected one of the "
+            "shape of faults.target.Target, or a function of a faults.runs.story.Sim"
+        )
     return Subject(name, lambda tape: run(target, tape, profile), profile, target)
+
+
+def _made(name: str, kind: type) -> Any:
+    try:
+        return kind()
+    except TypeError as error:
+        raise ValueError(f"target {name!r}: {error}; expected a class without arguments") from error

@@ -1,6 +1,7 @@
 """The command line: exit statuses, what is printed, and the files that lead from one verb to the next."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -127,7 +128,13 @@ def test_all_pairs_are_explored_row_by_row(capsys: Capture) -> None:
     [
         ["run", "--target", "nowhere:Target"],
         ["replay", "missing.json"],
+        ["replay", "."],
         ["explore", "w9", "--target", "broken:Target"],
+        ["explore", " | ", "--target", "broken:Target"],
+        ["explore", "w0", "--deviations", "2"],
+        ["explore", "w0", "--seconds", "2"],
+        ["run", "--folder", "/proc/nowhere"],
+        ["run", "--html", "/nowhere/page.html"],
     ],
 )
 def test_a_wrong_command_ends_with_2_and_says_why(arguments: list[str], capsys: Capture) -> None:
@@ -147,3 +154,51 @@ def test_a_target_may_lie_in_the_folder_where_the_reader_stands(folder: Path) ->
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 1
     assert "FAILED  three" in ended.stdout
+
+
+def test_an_error_of_the_system_begins_with_the_file(capsys: Capture) -> None:
+    main(["replay", "missing.json"])
+    assert capsys.readouterr().err == "faults replay: missing.json: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--runs", "0"],
+        ["run", "--seconds", "nan"],
+        ["run", "--processes", "0"],
+        ["run", "--target", "broken:Target", "--variant", "canary"],
+        ["explore", "w0", "--limit", "0"],
+        ["explore", "w0", "--faults", "-1"],
+        ["bugs", "--budget", "-1"],
+        ["foreign", "qemu-vdi", "--runs", "0"],
+    ],
+)
+def test_a_number_that_cannot_be_is_no_search_that_finds_nothing(arguments: list[str], capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "error: argument --" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_gone_is_no_error_but_a_status() -> None:
+    command = [sys.executable, "-m", "faults", "bugs", "--list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout is not None
+        ended.stdout.close()
+        assert ended.stderr is not None
+        said = ended.stderr.read()
+    assert (ended.returncode, said) == (128 + signal.SIGPIPE, "")
+
+
+def test_sigterm_ends_a_search_as_an_interrupt_does_with_what_it_has_found_so_far() -> None:
+    command = [sys.executable, "-m", "faults", "run", "--processes", "2", "--seconds", "600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout is not None
+        assert ended.stderr is not None
+        assert ended.stdout.readline().startswith("seeds from 0 on")
+        ended.send_signal(signal.SIGTERM)
+        told, said = ended.communicate(timeout=120)
+    assert ended.returncode == 130
+    assert " runs (" in told
+    assert "Traceback" not in said

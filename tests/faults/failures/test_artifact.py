@@ -76,3 +76,22 @@ def test_an_unknown_field_of_the_profile_is_passed_over(broken: ModuleType, tmp_
 def test_a_target_that_is_a_whole_command_leaves_a_name_that_a_file_may_have(broken: ModuleType) -> None:
     artifact = replace(first_artifact(find("broken:ForgetsFlushTarget")), target="foreign:" + "x: y, " * 100)
     assert len(artifact.name) < 120
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\xff\xfe", "'utf-8' codec"),
+        (b"not json", "Expecting value"),
+        (b"[]", "found a list"),
+        (b"{}", "found no 'format'"),
+        (b'{"format": 1}', "found no 'labels'"),
+    ],
+)
+def test_a_file_that_is_no_artifact_is_named_with_what_it_is(content: bytes, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="not an artifact: ") as caught:
+        load_artifact(path)
+    assert str(caught.value).startswith(f"{path}: not an artifact: {why}")
+    assert str(caught.value).endswith("expected a file that `python -m faults` has written")

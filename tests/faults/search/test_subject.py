@@ -1,5 +1,6 @@
 """A name leads to the same subject everywhere, and a wrong one says what a right one looks like."""
 
+import math
 from types import ModuleType
 
 import pytest
@@ -35,3 +36,26 @@ def test_the_profile_reaches_the_run(broken: ModuleType) -> None:
     subject = find("broken:Target", Profile(clients=1, requests=1))
     submitted = [event for event in subject.run(ExploringTape(3)).trace.events if event.what == "submit"]
     assert {str(event.subject)[0] for event in submitted} <= {"A", "Z"}  # Z is what follows when all is calm
+
+
+async def waits(sim: object) -> None:
+    raise AssertionError(f"never awaited: {sim}")
+
+
+class Needy:
+    def __init__(self, argument: int) -> None:
+        raise AssertionError(f"never made: {argument}")
+
+
+@pytest.mark.parametrize(
+    ("thing", "why"),
+    [
+        (math, "found a module without size, block_size, blank, open, read_image; expected one of the shape of"),
+        (waits, "found a coroutine function, expected a story: a plain function"),
+        (Needy, "missing 1 required positional argument: 'argument'; expected a class without arguments"),
+    ],
+)
+def test_what_is_no_target_is_told_before_it_runs(thing: object, why: str) -> None:
+    with pytest.raises(ValueError, match="target 'mine:it': ") as caught:
+        of("mine:it", thing)
+    assert why in str(caught.value)
