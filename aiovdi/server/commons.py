@@ -9,6 +9,7 @@ from aiovdi.nbd.handshake import TLS
 from aiovdi.server.counters import Counters
 from aiovdi.server.export import Offer
 from aiovdi.server.limits import Limits, Pool
+from aiovdi.server.payloads import Payloads
 from aiovdi.server.turn import Arena
 from aiovdi.settling import Settling
 from aiovdi.units import KiB
@@ -56,6 +57,7 @@ class Commons:
         limits: what a client may take.
         context: for TLS, which is then demanded of every client; None: plain text.
         scratch: where handshakes are read into; what is not used at once is copied out of it.
+        payloads: memory for what clients write.
         under_way: the requests that have begun.
     """
 
@@ -65,6 +67,7 @@ class Commons:
     counters: Counters = field(default_factory=Counters)
     arena: Arena = field(default_factory=Arena)
     scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(16 * KiB)))
+    payloads: Payloads = field(default_factory=Payloads)
     under_way: UnderWay = field(default_factory=UnderWay)
     pool: Pool = field(init=False)
 

@@ -226,7 +226,7 @@ class Session:
 
     def _written(self, request: Request, is_done: bool) -> None:
         if is_done:
-            self._answered(request.length, [self._replies.done(request)])
+            self._answered(request, request.length, [self._replies.done(request)])
         else:
             self._start(request, request.length)
 
@@ -237,7 +237,7 @@ class Session:
         """For a payload that the client is about to send."""
         if not self._memory.take(length):
             return None
-        self._payload = bytearray(length)
+        self._payload = self._commons.payloads.take(length)
         return self._payload
 
     async def _answer(self, request: Request, length: int) -> None:
@@ -246,9 +246,11 @@ class Session:
         except Exception as error:
             reply = [self._service.refusal(request, error)]
             self._note(error)
-        self._answered(length, reply)
+        self._answered(request, length, reply)
 
-    def _answered(self, length: int, reply: Reply) -> None:
+    def _answered(self, request: Request, length: int, reply: Reply) -> None:
+        if isinstance(request.payload, bytearray):
+            self._commons.payloads.give(request.payload)
         self._under_way -= 1
         self._commons.under_way.end()
         self._memory.answered(length)

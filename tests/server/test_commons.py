@@ -1,10 +1,11 @@
 """What all connections share is made once, and each export has a name of its own."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from aiovdi.server.commons import Commons
+from aiovdi.server.commons import Commons, UnderWay
 from aiovdi.server.export import Offer
 from aiovdi.server.limits import Limits
 
@@ -20,3 +21,26 @@ def test_exports_are_found_by_name(export: Any) -> None:
 def test_two_exports_of_one_name_are_refused(export: Any) -> None:
     with pytest.raises(ValueError, match="two exports are named 'a'"):
         Commons.of([Offer(export=export, name="a"), Offer(export=export, name="a")], Limits(), None)
+
+
+async def test_who_waits_for_none_under_way_waits_for_the_last() -> None:
+    under_way = UnderWay()
+    await under_way.none()
+    for _ in range(2):
+        under_way.begin()
+    waiting = asyncio.create_task(under_way.none())
+    under_way.end()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    under_way.end()
+    await waiting
+
+
+async def test_a_task_is_held_until_it_is_done() -> None:
+    under_way = UnderWay()
+    task = asyncio.create_task(asyncio.sleep(0))
+    under_way.keep(task)
+    assert under_way._tasks == {task}
+    await task
+    await asyncio.sleep(0)
+    assert not under_way._tasks
