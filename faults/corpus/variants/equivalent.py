@@ -13,7 +13,7 @@ from aiovdi.driver.slots import Slots
 from aiovdi.settling import settle_all
 from aiovdi.storage.base import write_full
 from aiovdi.units import Segment, Slot
-from faults.corpus.variants.parts import Other, WithSession, WithSlots
+from faults.corpus.variants.parts import Other, WithSession, WithSlots, standing_in
 
 __all__ = ["EntryBesideData", "HighestSlotFirst", "NoFirstFlush", "NoPins", "PaddedUnderLock", "SettledIsDirty"]
 
@@ -99,12 +99,8 @@ class NoFirstFlush(WithSession):
 
     class session(Session):  # noqa: N801
         async def _begin(self) -> None:
-            real = self.flusher
-            self.flusher = _NoFirstFlush(real)  # type: ignore[assignment]
-            try:
+            with standing_in(self, "flusher", _NoFirstFlush):
                 await super()._begin()
-            finally:
-                self.flusher = real
 
 
 class _NoFirstFlush(Other):

@@ -7,7 +7,7 @@ from aiovdi.errors import StorageError
 from aiovdi.settling import own, to_the_end
 from aiovdi.storage.base import flush
 from aiovdi.units import BlockIndex
-from faults.corpus.variants.parts import NoFlush, Other, WithFlusher, WithSession
+from faults.corpus.variants.parts import NoFlush, Other, WithFlusher, WithSession, standing_in
 
 __all__ = [
     "AcknowledgedAfterFailedFlush",
@@ -134,12 +134,8 @@ class NoPrologueFlush(WithSession):
 
     class session(Session):  # noqa: N801
         async def _begin(self) -> None:
-            real = self.flusher
-            self.flusher = NoFlush(real)  # type: ignore[assignment]
-            try:
+            with standing_in(self, "flusher", NoFlush):
                 await super()._begin()
-            finally:
-                self.flusher = real
 
 
 class StalePages(WithSession):
@@ -151,9 +147,5 @@ class StalePages(WithSession):
 
     class session(Session):  # noqa: N801
         async def _begin(self) -> None:
-            real = self._storage
-            self._storage = _NoDropping(real)
-            try:
+            with standing_in(self, "_storage", _NoDropping):
                 await super()._begin()
-            finally:
-                self._storage = real

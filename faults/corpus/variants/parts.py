@@ -5,6 +5,8 @@ step belongs to a part (slots, flusher, metadata writer, session, lifecycle), th
 becomes an instance of the subclass, with its state as it is.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from aiovdi.driver.disk import Disk
@@ -14,7 +16,16 @@ from aiovdi.driver.metadata import MetadataWriter
 from aiovdi.driver.session import Session
 from aiovdi.driver.slots import Slots
 
-__all__ = ["NoFlush", "Other", "WithFlusher", "WithLifecycle", "WithMetadata", "WithSession", "WithSlots"]
+__all__ = [
+    "NoFlush",
+    "Other",
+    "WithFlusher",
+    "WithLifecycle",
+    "WithMetadata",
+    "WithSession",
+    "WithSlots",
+    "standing_in",
+]
 
 
 def _become(part: Any, kind: type[Any]) -> None:
@@ -82,3 +93,14 @@ class NoFlush(Other):
 
     async def flush(self) -> None:
         """Nothing happens."""
+
+
+@contextmanager
+def standing_in(part: object, name: str, other: type[Other]) -> Iterator[None]:
+    """``part`` has an ``other`` before what it calls ``name``, for a while."""
+    real = getattr(part, name)
+    setattr(part, name, other(real))
+    try:
+        yield
+    finally:
+        setattr(part, name, real)

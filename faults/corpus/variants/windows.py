@@ -9,7 +9,7 @@ from aiovdi.driver.slots import Slots
 from aiovdi.errors import StorageError
 from aiovdi.settling import settle_all
 from aiovdi.units import BlockIndex, Slot
-from faults.corpus.variants.parts import NoFlush, WithSlots
+from faults.corpus.variants.parts import NoFlush, WithSlots, standing_in
 
 __all__ = [
     "CountBelowMap",
@@ -60,12 +60,8 @@ class CountNotFlushed(WithSlots):
 
     class slots(Slots):  # noqa: N801
         async def _try_window(self, size: int) -> StorageError | None:
-            real = self._flusher
-            self._flusher = NoFlush(real)  # type: ignore[assignment]
-            try:
+            with standing_in(self, "_flusher", NoFlush):
                 return await super()._try_window(size)
-            finally:
-                self._flusher = real
 
 
 class SlotPastEnd(WithSlots):

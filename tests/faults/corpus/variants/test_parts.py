@@ -49,3 +49,12 @@ async def test_a_flusher_that_does_not_flush_passes_on_everything_else() -> None
     await deaf.flush()
     assert not original.flushed
     assert deaf.stamp() == 7
+
+
+def test_who_stands_in_is_gone_afterwards_whatever_happened() -> None:
+    disk = opened(Disk)
+    real = disk._session.flusher
+    with pytest.raises(KeyError), parts.standing_in(disk._session, "flusher", parts.NoFlush):
+        assert type(disk._session.flusher) is parts.NoFlush
+        raise KeyError
+    assert disk._session.flusher is real
