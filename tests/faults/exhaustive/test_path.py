@@ -1,7 +1,8 @@
 """Of orders that nobody can tell apart one is run; without somebody who knows what commutes, all are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import comb
 
 import pytest
@@ -73,21 +74,24 @@ def test_no_order_that_could_be_told_apart_is_missed_and_none_is_run_twice(chain
     assert len({class_of(story) for story in reduced}) == len(reduced) < len(everything)
 
 
-def test_a_choice_within_a_step_keeps_who_sleeps() -> None:
-    # Each step draws how it goes; "a" and "b" commute however they go.
-    def both(tape: Tape) -> Seen:
-        assert isinstance(tape, PathTape)
-        path, left, story = tape.path, ["a", "b"], []
-        while left:
-            if path.is_new:
-                path.offer(Offer([ord(each) for each in left], range(len(left))))
-            chosen = left.pop(tape.draw("next", len(left)))
-            how = tape.draw("fail", 2)
-            story.append((how, chosen))
-            if path.is_new:
-                path.settle((ord(chosen), chosen))
-        return Seen(tuple(story))
+def in_ways(tape: Tape, *, ways: dict[str, int], place: Callable[[str, int], str]) -> Seen:
+    """One step each for the names of ``ways``, which go in so many ways; where one steps may hang on how it goes."""
+    assert isinstance(tape, PathTape)
+    path, left, story = tape.path, list(ways), []
+    while left:
+        if path.is_new:
+            path.offer(Offer([ord(each) for each in left], range(len(left))))
+        chosen = left.pop(tape.draw("next", len(left)))
+        how = tape.draw("fail", ways[chosen]) if ways[chosen] > 1 else 0
+        story.append((how, chosen))
+        if path.is_new:
+            path.settle((ord(chosen), place(chosen, how)))
+    return Seen(tuple(story))
 
+
+def test_a_choice_within_a_step_keeps_who_sleeps() -> None:
+    # "a" and "b" commute however they go.
+    both = partial(in_ways, ways={"a": 2, "b": 2}, place=lambda name, _: name)
     seen = []
     exploration = explore(both, path=Path(commute=apart), after_run=lambda one: seen.append(frozenset(one.story)))
     assert len(seen) == len(set(seen)) == exploration.runs == 4
@@ -95,19 +99,7 @@ def test_a_choice_within_a_step_keeps_who_sleeps() -> None:
 
 def test_who_may_go_in_two_ways_sleeps_only_while_both_commute() -> None:
     # "a" meets "b" when it fails, and only then.
-    def both(tape: Tape) -> Seen:
-        assert isinstance(tape, PathTape)
-        path, left, story = tape.path, ["a", "b"], []
-        while left:
-            if path.is_new:
-                path.offer(Offer([ord(each) for each in left], range(len(left))))
-            chosen = left.pop(tape.draw("next", len(left)))
-            how = tape.draw("fail", 3) if chosen == "a" else 0
-            story.append((how, chosen))
-            if path.is_new:
-                path.settle((ord(chosen), "b" if how == 1 else chosen))
-        return Seen(tuple(story))
-
+    both = partial(in_ways, ways={"a": 3, "b": 1}, place=lambda name, how: "b" if how == 1 else name)
     seen = []
     explore(both, path=Path(commute=apart), after_run=lambda one: seen.append(one.story))
     assert {((1, "a"), (0, "b")), ((0, "b"), (1, "a"))} <= set(seen)
