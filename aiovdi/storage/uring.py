@@ -87,8 +87,6 @@ class UringStorage(FileStorage):
         return count
 
     def begin_write(self, data: memoryview, offset: int, done: Told) -> bool:
-        if not (self._is_writing or self._writers.is_busy) and self._lone_writes >= _LONE_WRITES_MIN:
-            return False  # the ring is for this one
         self._lone_writes = 0 if self._writers.is_busy else self._lone_writes + 1
         return super().begin_write(data, offset, done)
 
