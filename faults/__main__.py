@@ -2,7 +2,9 @@
 
 import sys
 
-from faults.cli import main
-
 if __name__ == "__main__":
+    try:
+        from faults.cli import main
+    except KeyboardInterrupt:  # the imports take a while
+        sys.exit(130)
     sys.exit(main())

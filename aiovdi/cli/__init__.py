@@ -16,6 +16,7 @@ There is no logic here: a verb turns flags into a call of a job, and its result 
 qemu-img can and this cannot is refused by name, never ignored.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -27,7 +28,14 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``aiovdi`` with these words (default: the process's). Returns the exit status."""
     streams.open_missing()
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:  # before the verb has begun
+        running.say("stopped by SIGINT")
+        return 128 + signal.SIGINT
+
+
+def _main(words: list[str]) -> int:
     if (work := plain.understood(words)) is not None:
         return running.run(work, verb=words[0])
     try:

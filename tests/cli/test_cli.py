@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aiovdi.cli import main
+from aiovdi.cli import main, verbs
 
 
 @pytest.mark.parametrize("package", ["typer", "rich"])
@@ -50,3 +50,14 @@ def test_the_words_of_the_process_are_the_default(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["aiovdi", "compare", "-q", str(vdi), str(vdi)])
     assert main() == 0
+
+
+def test_an_interrupt_before_a_verb_has_begun_is_a_line_and_a_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verbs, "run", interrupt)
+    assert main(["check", "x"]) == 130
+    assert capsys.readouterr() == ("", "aiovdi: stopped by SIGINT\n")
