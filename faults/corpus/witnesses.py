@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent / "variants" / "witnesses"
 
 _ONLY_BMAP_WRITES = {"storm": (1,), "storm.only": (4,)}
 _ONLY_FLUSHES = {"storm": (1,), "storm.only": (0,)}
-"""What ``plan.Storm`` draws first."""
+"""What ``storm.Storm`` draws first."""
 
 HINTS: dict[str, Mapping[str, tuple[int, ...]]] = {
     "acknowledged-after-failed-flush": {**_ONLY_FLUSHES, "fail.pages": (2,)},

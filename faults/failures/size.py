@@ -51,7 +51,7 @@ def measure(outcome: Outcome) -> Case:
         operations=sum(event.what == "submit" for event in events),
         deviations=sum(draw.label in SCHEDULE and draw.value > 0 for draw in draws),
         faults=sum(event.what == "end" and str(event.detail) != "succeeds" for event in events),
-        torn=sum(draw.label in ("crash.unit", "torn", "lost") and draw.value > 0 for draw in draws),
+        torn=sum(draw.label in ("crash.unit", "crash.look.unit", "torn", "lost") and draw.value > 0 for draw in draws),
         draws=len(draws),
         cancels=sum(event.what == "raise" and event.detail == "CancelledError" for event in events),
         sessions=sum(event.what == "open" for event in events),

@@ -4,6 +4,7 @@
 
     run                    a tape becomes sessions
     session, clients       open, use, end; what a request returned or raised is judged at once
+    glances                what a crash would leave, looked at while a session goes on
     world                  what outlives a session
     workload, strategies   what the users of a disk do; the same for Hypothesis
     story                  a test of any asyncio code on the simulated machine

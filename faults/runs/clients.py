@@ -6,6 +6,7 @@ is what was broken (3c of the 2011 report).
 """
 
 import asyncio
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +22,31 @@ from faults.target import Disk
 __all__ = ["Clients"]
 
 
+class Waiting(Coroutine[Any, Any, bool]):
+    """A coroutine of which somebody is told when it waits for the ``nth`` time, counted from 1."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, bool], nth: int, tell: Callable[[], object]) -> None:
+        self._coroutine = coroutine
+        self._left = nth
+        self._tell = tell
+
+    def send(self, value: Any) -> Any:
+        waits_for = self._coroutine.send(value)
+        self._left -= 1
+        if not self._left:
+            self._tell()
+        return waits_for
+
+    def throw(self, *error: Any) -> Any:
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        return self._coroutine.__await__()
+
+
 class Clients:
     """Those of one session."""
 
@@ -34,6 +60,8 @@ class Clients:
         """Where on the disk the last change was to be that failed."""
         self.errors = 0
         """Requests that failed, and not because the disk had stopped."""
+        self.on_told: Callable[[str], object] = lambda _: None
+        """Called with the kind of each request that is told that it is done."""
         self.is_closing = False
         self.is_over = False
         """The process is gone, and with it whoever would have been told anything."""
@@ -43,14 +71,37 @@ class Clients:
     async def send(self, disk: Disk, requests: list[Request]) -> None:
         """One client's part. Raises Violation."""
         for request in requests:
-            task = self._loop.create_task(self._do(disk, request), name=f"request {request.name}")
-            for _ in range(request.cancels):
-                self._cancel(task, request.patience)
-            with suppress(asyncio.CancelledError):
-                if not await task and request.again:
-                    await self._do(disk, Request(f"{request.name}'", request.again, request.offset, request.length))
+            task = self._begin_task(disk, request)
+            try:
+                is_done = await task
+            except asyncio.CancelledError:
+                is_done = not request.insists
+            if not is_done and request.again:
+                with suppress(asyncio.CancelledError):
+                    await self._do(disk, request.repeated(self.world.target.size))
 
-    def _cancel(self, task: "asyncio.Task[None]", patience: int) -> None:
+    def _begin_task(self, disk: Disk, request: Request) -> "asyncio.Task[bool]":
+        """With its cancels, if any: at a moment of the tape's choosing, or when it waits for the n-th time."""
+        coroutine: Coroutine[Any, Any, bool] = self._do(disk, request)
+        if request.waits:
+            coroutine = Waiting(coroutine, request.waits, lambda: self._cancel_waiting(task, request))
+        task: asyncio.Task[bool] = self._loop.create_task(coroutine, name=f"request {request.name}")
+        if not request.waits:
+            self._cancel_soon(task, request, request.cancels)
+        return task
+
+    def _cancel_waiting(self, task: "asyncio.Task[bool]", request: Request) -> None:
+        """The first of its cancels comes at once, if it is not patient."""
+        is_first = not request.patience
+        if is_first:
+            task.cancel()
+        self._cancel_soon(task, request, request.cancels - is_first)
+
+    def _cancel_soon(self, task: "asyncio.Task[bool]", request: Request, times: int) -> None:
+        for _ in range(times):
+            self._cancel(task, request.patience)
+
+    def _cancel(self, task: "asyncio.Task[Any]", patience: int) -> None:
         """Once, when it is this one's turn among what can happen for the ``patience``-th time and once more."""
         self._loop.happen(lambda: self._cancel(task, patience - 1) if patience and not task.done() else task.cancel())
 
@@ -81,6 +132,7 @@ class Clients:
             if _was_cancelled():
                 # Whoever cancelled it, such as a timeout, waits for a CancelledError.
                 raise world.violation("cancelled", f"{request} was cancelled, and returned as if it was not")
+            self.on_told(request.kind)
             return True
 
     def _begin(self, request: Request) -> Any:

@@ -13,19 +13,25 @@ from faults.runs.session import Session
 from faults.runs.workload import Habits, Profile, Workload
 from faults.runs.world import Outcome, World
 from faults.simulation.loop import Schedule
-from faults.simulation.plan import Plan, Storm
+from faults.simulation.plan import Plan
 from faults.simulation.schedules import SCHEDULES, draw_schedule
-from faults.simulation.tape import Tape
+from faults.simulation.storm import Storm
+from faults.simulation.tape import Generator, Tape
 from faults.simulation.writelog import WriteLog
 from faults.target import Target
 
 __all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
 
 SESSIONS_MAX = 3
+SESSIONS_OFTEN = (6, 4, 1)
 LIVES = (None, 8, 32, 64)
+LIVES_OFTEN = (4, 1, 4, 2)
+YOUNG = 8
+"""I/Os before the first that a user waits for. Who dies young as a rule has promised nothing."""
+DIES_YOUNG = 0.3
 ENDS = ("close", "power", "kill", "power", "kill")
 """Of sessions. One that is killed or loses its power may have been closed before."""
-CLOSES_EARLY = 0.2
+CLOSES_EARLY = 0.4
 """The part of the closes that come while requests are under way, where the tape draws the requests."""
 
 
@@ -98,7 +104,7 @@ def _draw_workloads(world: World, profile: Profile) -> Iterator[Workload]:
     """One for each session, drawn when its turn has come. As a rule the same users come back."""
     tape, target = world.tape, world.target
     habits = None
-    for number in range(1 + tape.draw("sessions", SESSIONS_MAX)):
+    for number in range(1 + tape.draw("sessions", SESSIONS_MAX, _rather_few)):
         if tape.draw("other users", 2) or habits is None:
             habits = Habits(tape, profile, size=target.size, block_size=target.block_size)
         yield habits.workload(number)
@@ -108,5 +114,18 @@ def _draw_life(tape: Tape, end: str, script: Script) -> int | None:
     """How many I/Os end before the end comes; None: all of them."""
     if end == "close":
         return None
-    bound = script.lives or LIVES[tape.draw("lives", len(LIVES))]
-    return tape.draw("life", bound) if bound else None
+    bound = script.lives or LIVES[tape.draw("lives", len(LIVES), _rather_long)]
+    return tape.draw("life", bound, _rather_late) if bound else None
+
+
+def _rather_few(chance: Generator, outcomes: int) -> int:
+    return chance.choices(range(outcomes), SESSIONS_OFTEN)[0]
+
+
+def _rather_long(chance: Generator, outcomes: int) -> int:
+    return chance.choices(range(outcomes), LIVES_OFTEN)[0]
+
+
+def _rather_late(chance: Generator, outcomes: int) -> int:
+    least = 0 if chance.random() < DIES_YOUNG else min(YOUNG, outcomes - 1)
+    return least + int(chance.random() * (outcomes - least))

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from faults.judges.oracle import Violation
 from faults.runs.clients import Clients
+from faults.runs.glances import Glances, LossyTape, Over
 from faults.runs.workload import SECTOR, Request, Workload
 from faults.runs.world import World
 from faults.simulation.crash import kill_space, power_loss_space
@@ -79,16 +80,22 @@ class Session:
             on_told=world.oracle.tell_of_flush,
         )
         self.clients = self.Users(world, self.loop, plan)
+        self._glances = Glances(world, self._audit_changes)
+        if closes_early:
+            self.clients.on_told = lambda kind: self._glances.acknowledged(kind, failed=plan.injected > 0)
         self._before = world.device.read(0, HEAD)
         self._issued = 0
         """How many I/Os there had been when close returned."""
         self._was_closed = False
         """Close has returned without an error."""
         closing = "" if end == "close" else CLOSINGS[world.tape.draw("closes", len(CLOSINGS))]
+        self._is_watched = closes_early > 0
         self._closes = end == "close" or closing != ""
         self._dies_closing = closing == "dies"
         self._closes_early = self._closes and world.target.drains and world.tape.chance("close.early", closes_early)
         self._squeezes = world.tape.draw("squeezes", SQUEEZES) if closes_early else 0
+        self._closes_blindly = closes_early > 0 and bool(world.tape.draw("close.blindly", 2))
+        """Without reading everything first, while which what goes on in the background would come to its end."""
         self._calm = CALMS[world.tape.draw("calm", len(CALMS))] if closes_early else ()
 
     def run(self) -> None:
@@ -97,7 +104,7 @@ class Session:
         try:
             if self.loop.run_until_complete(self._use()):
                 self._nothing_is_left()
-        except PowerLost:
+        except (PowerLost, Over):
             pass
         except Violation as violation:
             world.broken = world.broken or violation
@@ -136,7 +143,8 @@ class Session:
             await self._recover(disk)
         if not self._closes:
             return False
-        await self._read_back(disk)
+        if not self._closes_blindly:
+            await self._read_back(disk)
         return await self._close(disk)
 
     def _squeeze(self, disk: Disk) -> None:
@@ -205,6 +213,8 @@ class Session:
         self.world.trace.add("closing", self.world.target.name)
         if self._dies_closing:
             self.storage.lives = self.world.tape.draw("life.closing", CLOSE_IOS)
+        if self._is_watched:
+            self._glances.amid(self.loop)
         try:
             await disk.close()
         except Exception as error:
@@ -246,10 +256,10 @@ class Session:
         world.trace.add("power" if power else "kill", f"session ended by {self.end}")
         world.outcome.images += 1
         if power:
-            survivor = power_loss_space(world.device).draw(world.tape)
+            survivor = power_loss_space(world.device).draw(LossyTape(world.tape))
             world.oracle.lose_power()
         else:
-            survivor = kill_space(world.device).draw(world.tape)
+            survivor = kill_space(world.device).draw(LossyTape(world.tape))
             world.oracle.kill()
         self._read(survivor, power=power)
         if power:
@@ -263,19 +273,22 @@ class Session:
             content = world.target.read_image(left)
         except ValueError as error:
             raise world.violation("structure", f"after the session's end ({self.end}): {error}") from error
-        if self.clients.has_changed:
-            self._audit(left)
+        self._audit(left)
         world.oracle.observe(content, f"after the session's end ({'power loss' if power else self.end})")
         world.oracle.narrow(content, stable=power)
 
     def _audit(self, left: Content) -> None:
-        target = self.world.target
         try:
-            target.audit_changed(self._before, left)
-            if self._was_closed:
-                target.audit_closed(left)
+            self._audit_changes(left)
         except ValueError as error:
             raise self.world.violation("structure", f"after the session's end ({self.end}): {error}") from error
+
+    def _audit_changes(self, left: Content) -> None:
+        """What an acknowledged change and a close promise besides. Raises ValueError."""
+        if self.clients.has_changed:
+            self.world.target.audit_changed(self._before, left)
+            if self._was_closed:
+                self.world.target.audit_closed(left)
 
     def _abandon(self) -> None:
         """The process is gone: none of its tasks takes another step."""

@@ -29,8 +29,9 @@ from faults.runs.run import LIVES, Outcome
 from faults.simulation.crash import power_loss_space
 from faults.simulation.device import Device
 from faults.simulation.loop import SimLoop
-from faults.simulation.plan import NoFaults, Plan, Storm
+from faults.simulation.plan import NoFaults, Plan
 from faults.simulation.storage import PowerLost, SimStorage
+from faults.simulation.storm import Storm
 from faults.simulation.tape import Tape
 from faults.simulation.trace import Trace, acting
 

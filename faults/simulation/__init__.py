@@ -2,7 +2,7 @@
 
 ::
 
-    storage, plan, hold         I/Os that end when the tape says; which fail, and how; one held by hand
+    storage, plan, storm, hold  I/Os that end when the tape says; which fail, and how; one held by hand
     loop, schedules, fences     deterministic asyncio; who goes next; what is not simulated fails loudly
     device, crash, presets      what is durable; what a power loss may leave; kinds of disks
     image, corruption           content that is mostly zeros; what a disk does silently

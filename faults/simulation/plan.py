@@ -1,8 +1,7 @@
 """Which I/O fails, and how. A plan is asked once for each I/O, at the moment it would end.
 
-Two kinds: *rules* name an I/O by what it is and when it comes, as QEMU's blkdebug does; a *storm* lets
-the tape decide for every I/O, at rates that are drawn once a run, so that some runs see only one kind
-of fault and some see none (swarm testing).
+*Rules* name an I/O by what it is and when it comes, as QEMU's blkdebug does. A *storm* lets the tape decide
+for every I/O: see ``storm``.
 """
 
 import errno
@@ -13,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from faults.simulation.tape import Tape
 
-__all__ = ["FINE", "IO", "Fate", "FewFaults", "NoFaults", "Plan", "Rule", "Rules", "Storm", "parse_rule"]
+__all__ = ["FINE", "IO", "Fate", "FewFaults", "NoFaults", "Plan", "Rule", "Rules", "parse_rule"]
 
 
 @dataclass(eq=False, slots=True)
@@ -196,68 +195,3 @@ class FewFaults:
             effects = 2 if io.kind in ("write", "resize") else 1
             return Fate(errno.EIO, ("none", "all")[self._tape.draw("fail.effect", effects)])
         return FINE
-
-
-_ERRNOS = (errno.EIO, errno.ENOSPC, errno.EINTR)
-_EFFECTS = ("none", "some", "all")
-_PAGES = ("retry_ok", "clean_new", "clean_old")
-_RATES = (0.0, 0.02, 0.1, 0.4)
-_ALWAYS = 1.0
-_EVENTS = ("flush", "read", "write:data", "write:bmap", "write:header", "resize", "short")
-_ALONE = ("flush", *_EVENTS, "fua")
-"""What fails alone: more often a flush, since it is where drivers go wrong most quietly."""
-_STROKES = 8
-_WEATHERS = ("calm", "stroke", "one kind", "any kind", "any kind", "any kind")
-
-
-class Storm:
-    """A plan in which the tape decides: first how hard it blows on each kind of I/O, then each I/O.
-
-    It is calm, or the n-th I/O of a kind fails, alone or with all that follow, or those of one kind at some
-    rate and no other, or each kind at a rate of its own.
-    """
-
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
-        self.injected = 0
-        self._rates: dict[str, float] = {}
-        self._stroke = ("", 0)
-        """The kind of the I/O that fails, and how many of them are left until it comes."""
-        self._stays = False
-        """All that come after it fail too."""
-        weather = _WEATHERS[tape.draw("storm", len(_WEATHERS))]
-        if weather == "stroke":
-            self._stroke = _ALONE[tape.draw("storm.only", len(_ALONE))], 1 + tape.draw("fail.nth", _STROKES)
-            self._stays = bool(tape.draw("fail.stays", 2))
-        elif weather == "one kind":
-            only = _ALONE[tape.draw("storm.only", len(_ALONE))]
-            self._rates = {only: (*_RATES[1:], _ALWAYS)[tape.draw("storm.rate", len(_RATES))]}
-        elif weather == "any kind":
-            self._rates = {event: _RATES[tape.draw("storm.rate", len(_RATES))] for event in _EVENTS}
-
-    def fate(self, io: IO) -> Fate:
-        event = f"{io.kind}:{io.region}" if io.kind == "write" else io.kind
-        if self._strikes(event) or (io.fua and self._strikes("fua")):
-            return self._failure(io)
-        if io.kind in ("read", "write"):
-            return Fate(short=self._strikes("short"))
-        return FINE
-
-    def _strikes(self, event: str) -> bool:
-        if event == self._stroke[0]:
-            left = self._stroke[1] - 1
-            self._stroke = event, left
-            # A draw for each, so that a recorded run stays one when others before it are left out.
-            return bool(self._tape.draw(f"fail.{event}", 2, lambda *_: int(left == 0 or (left < 0 and self._stays))))
-        rate = self._rates.get(event, 0.0)
-        return bool(rate) and self._tape.chance(f"fail.{event}", rate)
-
-    def _failure(self, io: IO) -> Fate:
-        errnos = _ERRNOS if io.kind in ("read", "write") else _ERRNOS[:2]
-        number = errnos[self._tape.draw("fail.errno", len(errnos))]
-        effect = _EFFECTS[self._tape.draw("fail.effect", len(_EFFECTS))] if io.kind != "read" else "none"
-        if number == errno.EINTR:
-            return Fate(number, effect)
-        self.injected += 1
-        pages = _PAGES[self._tape.draw("fail.pages", len(_PAGES))] if io.tells_of_older else "retry_ok"
-        return Fate(number, effect, pages=pages)

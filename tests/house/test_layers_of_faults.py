@@ -16,8 +16,8 @@ Sources = Callable[[str], list[Any]]
 ROWS = [
     {"simulation": "tape fences image device overlays tearing writelog", "judges": "oracle reader"},
     {"simulation": "trace loop crash directory presets corruption plan marks", "runs": "workload", "": "target"},
-    {"simulation": "hold schedules", "exhaustive": "path explore"},
-    {"simulation": "storage folder", "runs": "world clients"},
+    {"simulation": "hold schedules storm", "exhaustive": "path explore"},
+    {"simulation": "storage folder", "runs": "world clients glances"},
     {"runs": "session", "": "vdi"},
     {"runs": "run"},
 ]

@@ -1,5 +1,6 @@
 """Who sends requests tells the oracle what they returned, and judges what they raised."""
 
+import asyncio
 import errno
 from typing import Any
 
@@ -98,3 +99,43 @@ def test_a_closing_disk_may_refuse_and_an_open_one_may_not() -> None:
     assert not send(Recorder(CLOSED), write, write, closing=True).has_changed
     with pytest.raises(Violation, match="raised ImageClosed"):
         send(Recorder(CLOSED), write)
+
+
+class Waits(Recorder):
+    """A disk on which a request waits three times, and says how far it came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited = 0
+
+    async def pwrite(self, data: bytes, offset: int, *, fua: bool = False) -> None:
+        self.asked.append(("pwrite", len(data), offset, fua))
+        for _ in range(3):
+            await asyncio.sleep(0)
+            self.waited += 1
+
+
+@pytest.mark.parametrize("waits", [1, 2, 3])
+def test_a_request_is_cancelled_when_it_waits_for_the_nth_time(waits: int) -> None:
+    disk = Waits()
+    send(disk, Request("A0", "write", 0, 512, cancels=1, waits=waits))
+    assert disk.waited == waits - 1
+
+
+def test_a_request_that_never_waits_that_often_is_not_cancelled() -> None:
+    disk = Waits()
+    assert send(disk, Request("A0", "write", 0, 512, cancels=2, waits=4)).has_changed
+    assert disk.waited == 3
+
+
+@pytest.mark.parametrize(("insists", "asked"), [(False, 1), (True, 2)])
+def test_who_insists_asks_again_when_cancelled(insists: bool, asked: int) -> None:
+    disk = Waits()
+    send(disk, Request("A0", "write", 0, 512, cancels=1, again="write", insists=insists, waits=1))
+    assert len(disk.asked) == asked
+
+
+def test_what_follows_a_failure_may_go_elsewhere() -> None:
+    disk = Recorder(FAILED)
+    send(disk, Request("A0", "write", 1024, 2048, again="zero", away=4096), injected=1)
+    assert disk.asked[-1] == ("write_zeroes", 512, 5120, {"fua": False})

@@ -83,7 +83,8 @@ def test_runs_differ_and_between_them_everything_happens() -> None:
     assert len({outcome.trace.digest() for outcome in many}) == len(many)
     whats = Counter(event.what for outcome in many for event in outcome.trace.events)
     assert set(whats) >= {"open", "submit", "return", "raise", "issue", "end", "close", "power", "kill"}
-    assert {outcome.images for outcome in many} == {1, 2, 3}
+    assert {sum(event.what == "open" for event in outcome.trace.events) for outcome in many} == {1, 2, 3}
+    assert max(outcome.images for outcome in many) > 3
     assert any(outcome.injected for outcome in many)
     assert not all(outcome.injected for outcome in many)
 

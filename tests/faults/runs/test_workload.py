@@ -1,6 +1,7 @@
 """Workloads are data from the tape: zero is the smallest, and no two writes carry the same bytes."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 
@@ -11,6 +12,7 @@ from faults.runs.workload import (
     PATIENCE_MAX,
     RAGGED_MAX,
     SECTOR,
+    WAITS_MAX,
     Habits,
     Profile,
     Request,
@@ -127,3 +129,33 @@ def test_some_runs_have_a_favourite_among_the_kinds() -> None:
     wide = Profile(clients=12, requests=8)
     often = [Counter(request.kind for request in requests(seed, wide)).most_common(1)[0][0] for seed in range(150)]
     assert {"zero", "discard", "fua", "flush"} <= set(often)
+
+
+def test_some_clients_like_to_send_the_same_right_behind_a_change_to_the_same_place() -> None:
+    pairs: Counter[str] = Counter()
+    for seed in range(300):
+        for client in drawn(ExploringTape(seed)):
+            for first, second in pairwise(client):
+                is_change = first.kind not in ("read", "flush")
+                pairs[second.kind] += is_change and second.offset // SECTOR in (0, first.offset // SECTOR)
+    assert min(pairs[kind] for kind in ("flush", "read", "fua")) > 40
+
+
+def test_in_some_runs_all_meet_at_the_borders_of_blocks() -> None:
+    def is_at_a_border(request: Request) -> bool:
+        return (request.offset // SECTOR + 1) % (BLOCK // SECTOR) <= 2
+
+    crowds = [[is_at_a_border(request) for request in requests(seed) if request.kind != "flush"] for seed in range(200)]
+    assert sum(len(crowd) > 5 and all(crowd) for crowd in crowds) > 10
+
+
+def test_cancels_come_when_a_request_waits_for_the_first_time_and_up_to_the_last() -> None:
+    many = [request for seed in range(300) for request in requests(seed)]
+    assert {request.waits for request in many if request.cancels} == set(range(WAITS_MAX + 1))
+    assert {request.waits for request in many if not request.cancels} == {0}
+
+
+def test_what_follows_a_failure_elsewhere_lies_on_the_disk() -> None:
+    follows = [request.repeated(SIZE) for seed in range(300) for request in requests(seed) if request.again]
+    assert all(each.offset >= 0 and each.offset + each.length <= SIZE for each in follows)
+    assert Request("A0", "write", 512, 512, again="read", away=BLOCK).repeated(BLOCK).offset == 512
