@@ -35,6 +35,20 @@ EPILOG = """targets:
                  faults.runs.story.Sim
 """
 
+PROGRAMS = """programs: clients side by side, each with words in a row, such as 'w0 f | w1'
+  w0 w1 wb wn ws wu   write the first sector of a block, the second, the whole block, the next block's first sector,
+                      across the border, a part of a sector
+  wl                  write across the border, one byte of it in the next block
+  u0 ub us uz         with FUA: the first sector, the block, across the border, zeros for the block
+  z0 zb zs            zeros for the first sector, the block, two blocks
+  d0 ds r0 f          discard the block, two blocks; read the block; flush
+  w0+1                the same, one block further on
+  w0!                 it is cancelled, once, at any moment
+  w0 f; w1 | w1       what stands before a semicolon comes first, by itself
+
+orders:
+""" + "".join(f"  {name:<19} {text}\n" for name, text in ORDERS.items())
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
@@ -54,14 +68,14 @@ def parser() -> argparse.ArgumentParser:
     sweep.add_argument("--pairs", action="store_true", help="a second fault behind every error")
     sweep.add_argument("--meetings", type=whole, default=6_000, help="runs of what sweeps cannot meet (default 6000)")
 
-    explore = _verb(commands, "explore", "every interleaving of a small program, with every crash")
+    explore = _verb(commands, "explore", "every interleaving of a small program, with every crash", PROGRAMS)
     _subject(explore)
     explore.add_argument(
-        "program", help="such as 'w0 f | w1', see faults.exhaustive.interleave; or 'pairs': all pairs in every danger"
+        "program", help="such as 'w0 f | w1', see below; or 'pairs': all pairs of requests in every danger"
     )
     explore.add_argument("--end", default="any", choices=ENDS, help="crashes that are tried (default any)")
     explore.add_argument("--faults", type=whole, default=0, help="I/Os that may be at fault in a run (default 0)")
-    explore.add_argument("--orders", default="moments", choices=ORDERS, help="see exhaustive.guided (default moments)")
+    explore.add_argument("--orders", default="moments", choices=ORDERS, help="see below (default moments)")
     explore.add_argument("--limit", type=count, default=100_000, help="runs of a program (default 100000)")
     explore.add_argument("--deviations", type=whole, help="with --orders any: how often tasks overtake (default: any)")
     explore.add_argument("--seconds", type=seconds, help="with pairs: stop after so many seconds")
@@ -135,9 +149,10 @@ def _check_exploration(options: argparse.Namespace) -> None:
 
 
 def _verb(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str, epilog: str = ""
 ) -> argparse.ArgumentParser:
-    return commands.add_parser(name, help=text, description=text)
+    kind = argparse.RawDescriptionHelpFormatter
+    return commands.add_parser(name, help=text, description=text, epilog=epilog, formatter_class=kind)
 
 
 def _subject(verb: argparse.ArgumentParser) -> None:

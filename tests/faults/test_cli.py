@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from faults.cli import main
+from faults.exhaustive.guided import ORDERS
+from faults.exhaustive.sweep import FURTHER, OPERATIONS
 from faults.failures.report import LINES_MAX
 
 Capture = pytest.CaptureFixture[str]
@@ -202,3 +204,11 @@ def test_sigterm_ends_a_search_as_an_interrupt_does_with_what_it_has_found_so_fa
     assert ended.returncode == 130
     assert " runs (" in told
     assert "Traceback" not in said
+
+
+def test_the_help_of_explore_knows_every_word_of_a_program(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["explore", "--help"])
+    said = capsys.readouterr().out.partition("programs:")[2].split()
+    assert OPERATIONS.keys() | FURTHER.keys() <= set(said)
+    assert ORDERS.keys() <= set(said)
