@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from faults.foreign.drivers import Driver
+from faults.foreign.drivers import DRIVERS, Driver
 from faults.foreign.run import LENGTH_MAX, _cut, run
 from faults.runs.workload import Request
 from faults.simulation.tape import Draw, ExploringTape, ReplayTape
@@ -37,7 +37,15 @@ def test_a_flush_that_is_not_forwarded_is_found(relay: Callable[[str], Driver]) 
     assert "power loss" in found.kind
 
 
-@pytest.mark.parametrize("name", ["raw", "qcow2"])
+@pytest.mark.parametrize("name", [name for name in DRIVERS if name.startswith("qemu-")])
+def test_in_the_benign_order_with_no_fault_nobody_loses_anything(qemu: Callable[[str], Driver], name: str) -> None:
+    two_clients = [Draw("clients", 4, 1), *[Draw("offset", 1 << 14, offset) for offset in (0, 5000, 2500)]]
+    outcome = run(qemu(name.removeprefix("qemu-")), ReplayTape(two_clients))
+    assert outcome.failure is None
+    assert sum(event.what == "return" for event in outcome.trace.events) == 2
+
+
+@pytest.mark.parametrize("name", ["raw", "qcow2", "parallels"])
 def test_nothing_is_found_in_what_qemu_does_right(qemu: Callable[[str], Driver], name: str) -> None:
     outcomes = [run(qemu(name), ExploringTape(seed)) for seed in range(4)]
     assert [outcome.failure for outcome in outcomes if outcome.failure] == []

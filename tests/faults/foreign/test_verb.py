@@ -101,3 +101,16 @@ def command_lines() -> list[tuple[int, str]]:
         with suppress(OSError):
             lines.append((int(path.parent.name), path.read_bytes().decode(errors="replace")))
     return lines
+
+
+def test_an_interrupt_while_a_failure_is_made_small_leaves_the_summary_too(
+    relay: Callable[[str], Driver], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("faults.foreign.verb.shorten", interrupted)
+    assert main(words(relay("liar"), tmp_path, "--runs", "2")) == 130
+    told = capsys.readouterr().out
+    assert "2 runs in" in told
+    assert told.endswith("interrupted\n")
