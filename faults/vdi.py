@@ -136,7 +136,7 @@ class VDI(Target):
         held = {
             "allocation locks": disk._locks._locks,
             "pins": disk._pins,
-            "map pages held": [None] * (sum(disk._blockmap._holds.values()) - len(disk._metadata._unsettled)),
+            "map pages held": [None] * abs(sum(disk._blockmap._holds.values()) - len(disk._metadata._unsettled)),
             "map pages held by nobody": [held for held in disk._blockmap._holds.values() if not held],
             "entries on their way": disk._metadata._pending,
             "FUA writes under way": getattr(disk._flusher, "_fua", []),

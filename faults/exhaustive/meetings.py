@@ -35,7 +35,8 @@ class Meeting(NamedTuple):
 
     program: str
     faults: tuple[str, ...] = ()
-    """Rules in the language of plans, of which at most one holds in a session; the tape says which I/O it strikes."""
+    """Rules in the language of plans, of which at most one holds in a session; the tape says which I/O it strikes.
+    What follows a semicolon holds with it."""
 
 
 LOST = ("event=flush pages=clean_old", "event=flush pages=clean_new")
@@ -44,43 +45,46 @@ LOST_BY_FUA = ("event=write:data pages=clean_old", "event=write:data pages=clean
 """An FUA write fails, and uses up the error of older ones; of a plain write it is its own error."""
 DOUBT = ("event=write:bmap effect=all", "event=write:bmap effect=some", "event=write:bmap effect=all once=off")
 """An entry may be there or not, and the driver is told that it failed."""
+DOUBT_TWICE = ("event=write:bmap effect=all new-state=1; event=write:bmap state=1",)
+"""It is there, and the write that takes it back fails."""
 SHORT = ("event=write short=on nth=0",)
-ONCE_MORE = ("event=write:header", "event=resize", "event=read")
+ONCE_MORE = ("event=write:header", "event=resize", "event=read", "event=read once=off")
+ALL_BUT_ONE = " ".join(f"w0+{block}" for block in range(11))
 
 MEETINGS: tuple[Meeting, ...] = (
-    # What is durable, and since when.
-    Meeting("w0 w0+1; u0 | f | w0+2"),
-    Meeting("w0; u0 | f w0+5 u0+5"),
-    Meeting("w0 w0+3 f w0+4; us+3 | f"),
+    # What is durable, and since when: FUA beside an entry that no flush has covered yet.
+    Meeting("w0 f; w0+1 u0+1 | f f"),
+    Meeting("w0+5 f; w0 u0 | f w0+6 u0+6 | f"),
     Meeting("w0 f w0+1; us | w0+5 f"),
-    Meeting("; wb us | f | w0+6 u0+6"),
+    Meeting("w0+3 f w0+4; us+3 | f"),
     Meeting("wb wb+1 f; ub | us", SHORT),
     Meeting("w0 uz | w0+1 uz | f"),
     # A flush, or an FUA write, that fails beside what is about to be acknowledged.
-    Meeting("w0 wb+3 f; wb | f | zb+3", LOST),
-    Meeting("wb wb+2 wb+1 f; zs | f | d0", LOST),
+    Meeting("w0+1 w0 f; zs | f", LOST),
+    Meeting("w0+1 w0 f; ds | f", LOST),
+    Meeting("wb+1 wb f; ws | f", LOST),
+    Meeting("w0 w0+1 f; w0 w0 | f | w0+1 w0+1", LOST),
+    Meeting("w0 f w1; u0 | f", LOST_BY_FUA),
     Meeting("w0 wb+1 f; w0 f f | u0+1 u0+1 | f", LOST_BY_FUA),
-    Meeting("w0 f; w1 f | u0 | f f", LOST_BY_FUA),
-    Meeting("w0; f | w0+1 | wn+3 f", LOST),
     # Entries in doubt.
     Meeting("w0+5; w0 f | w0+1 f", DOUBT),
-    Meeting("w0+5; w0 w0+1 w0+2 f | w0+6 w0+4", DOUBT),
+    Meeting("w0+5; w0 r0 | f w0+6 f", DOUBT),
     Meeting("w0+5; w0 w0+6 wb+7 w0+4", DOUBT),
-    Meeting("w0+5; w0 r0 f r0 | r0 w0+6 f r0", DOUBT),
     Meeting("w0+3 w0+4; w0 f | ws+3 f | d0+5", DOUBT),
-    Meeting("; w0 zb r0 | w0+4 f", DOUBT),
-    Meeting("w0+5; w0 w0+1 wn+2 u0+3 | r0", DOUBT),
+    Meeting("w0+5; w0 f r0 zb f r0 | r0", (*DOUBT, *DOUBT_TWICE)),
+    Meeting("; w0 zb r0 | w0+4 f", (*DOUBT, *DOUBT_TWICE)),
     Meeting("; ws+3 f | ws+2 f | r0+3 r0+4", DOUBT),
+    Meeting(f"{ALL_BUT_ONE}; w0+11 w1+11 | r0+11", (*DOUBT, "event=write:data effect=some")),
     # What one session leaves to the next.
     Meeting("w0 w0+1 // f"),
-    Meeting("w0 // u0 | r0 // r0"),
+    Meeting("w0 // u0 // r0"),
     Meeting("w0 wb+1 // w0 | wb+1 f // r0"),
-    Meeting("w0 f w1 f // w0 f | r0+1 // r0", LOST),
-    Meeting("w0 w0+1 f // d0 | u0+1", LOST),
-    Meeting("w0+1 f; w0 | f // w0 | r0 f // r0", LOST),
+    Meeting("w0; f // w1 f", LOST),
+    Meeting("w0; f // r0 | w1 f // r0", LOST),
+    Meeting("w0+1 f; w0 | f // w0 | d0+1 f // r0", LOST),
     Meeting("w0+5; w0 | f // w0+2 | w1+5 f // r0", (*LOST, *DOUBT)),
     Meeting("wb wb+1 f; wb+2 | wb+3 // w0+4 | w0+5", ("event=write:bmap", *ONCE_MORE)),
-    Meeting("w0 f // wb | w0+1 // w0", ONCE_MORE),
+    Meeting("wl wl+3 f // wl | wl+2 r0+3 | wl+6 // r0", ONCE_MORE),
     # Those who leave.
     Meeting("w0 f; u0! w0 | f", LOST_BY_FUA),
     Meeting("w0+5; w0! w0 f | w1! f", DOUBT),
@@ -98,7 +102,7 @@ WHOLE = (3, 1)
 LAST_END = "power"
 ODD = 0.4
 STRIKES = 6
-"""One of so many I/Os that a rule names is the one."""
+"""One of so many I/Os that a rule names is the one, and rather an early one."""
 
 
 def parse_meeting(text: str, target: Target) -> tuple[Workload, ...]:
@@ -148,6 +152,10 @@ class _OddTape(Tape):
         return self._tape.draw(label, outcomes, _often_the_last)
 
 
+def _rather_soon(chance: Generator, outcomes: int) -> int:
+    return int(chance.random() ** 2 * outcomes)
+
+
 def _often_the_last(chance: Generator, outcomes: int) -> int:
     return outcomes - 1 if chance.random() < ODD else int(chance.random() * outcomes)
 
@@ -157,9 +165,9 @@ class _Weather(Rules):
 
     def __init__(self, faults: tuple[str, ...], tape: Tape) -> None:
         chosen = tape.draw("meeting.fault", 1 + len(faults))
-        super().__init__([parse_rule(faults[chosen - 1])] if chosen else [])
-        for rule in self.rules:
-            rule.nth = rule.nth and 1 + tape.draw("meeting.nth", STRIKES)
+        super().__init__([parse_rule(rule) for rule in faults[chosen - 1].split(";")] if chosen else [])
+        for rule in self.rules[:1]:
+            rule.nth = rule.nth and 1 + tape.draw("meeting.nth", STRIKES, _rather_soon)
         self.has_begun = False
 
     def fate(self, io: IO) -> Fate:

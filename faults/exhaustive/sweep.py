@@ -51,9 +51,11 @@ FURTHER: dict[str, Callable[[int], tuple[str, int, int]]] = {
     "us": lambda block: ("fua", block - SECTOR, 2 * SECTOR),
     "uz": lambda block: ("fua-zero", 0, block),
     "zs": lambda block: ("zero", 0, 2 * block),
+    "ds": lambda block: ("discard", 0, 2 * block),
+    "wl": lambda block: ("write", block - 7, 8),
 }
-"""The same for programs, which are written by hand: FUA for a whole block, across the border, of zeros; zeroes of two
-blocks."""
+"""The same for programs, which are written by hand: FUA for a whole block, across the border, of zeros; zeroes, and a
+discard, of two blocks; a write of which one byte lies in the next."""
 
 FATES = {
     "EIO": Fate(errno.EIO, "none"),

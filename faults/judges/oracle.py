@@ -133,6 +133,8 @@ class Oracle:
                 write.rivals.append(other)
                 other.rivals.append(write)
         self._under_way.append(write)
+        if self._is_untold:
+            self._given_up.update(write.parts)  # the way to it may be
         for sector in write.parts:
             write.before[sector] = self._settled.get(sector, {_BLANK})
             self._by_sector.setdefault(sector, []).append(write)

@@ -31,6 +31,8 @@ class Trial(NamedTuple):
     most: int = 1_000
     """Runs that come by the mutated line."""
     seconds: float = 60.0
+    meetings: int = 0
+    """Runs of ``exhaustive.meetings`` for those that survive the others."""
 
 
 class Result(NamedTuple):
@@ -38,7 +40,7 @@ class Result(NamedTuple):
 
     mutant: Mutant
     runs: int
-    """That came by the mutated line."""
+    """That came by the mutated line, and meetings."""
     seed: int | None
     """The one that killed it."""
     kind: str
@@ -61,7 +63,8 @@ class Result(NamedTuple):
         if self.is_contradicted:
             return f"HARMLESS? {self.mutant} [{self.kind}, seed {self.seed}; but: {self.reason}]"
         if self.kind:
-            return f"killed    {self.mutant} [{self.kind}, seed {self.seed}, {self.runs} runs]"
+            where = "meeting" if self.failure.startswith("a meeting") else "seed"
+            return f"killed    {self.mutant} [{self.kind}, {where} {self.seed}, {self.runs} runs]"
         fate = f"explained {self.mutant} [{self.reason}]" if self.reason else f"SURVIVED  {self.mutant}"
         return f"{fate} [{self.runs} runs]"
 
@@ -146,6 +149,7 @@ def _try(mutant: Mutant, seeds: list[int], trial: Trial) -> Result:
         "target": trial.target,
         "seeds": seeds[: trial.most],
         "seconds": trial.seconds,
+        "meetings": trial.meetings,
     }
     try:
         told = _ask(job, timeout=trial.seconds + GRACE)

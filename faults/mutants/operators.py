@@ -12,10 +12,13 @@ from typing import NamedTuple
 from faults.mutants.edits import Edit, done
 from faults.mutants.expressions import EXPRESSIONS
 from faults.mutants.statements import STATEMENTS
+from faults.mutants.timing import TIMING
 
 __all__ = ["OPERATORS", "Mutant", "mutants_of"]
 
-OPERATORS: dict[str, Callable[[ast.AST], Iterator[Edit]]] = {each.__name__: each for each in STATEMENTS + EXPRESSIONS}
+OPERATORS: dict[str, Callable[[ast.AST], Iterator[Edit]]] = {
+    each.__name__: each for each in STATEMENTS + TIMING + EXPRESSIONS
+}
 
 
 class Mutant(NamedTuple):
@@ -69,7 +72,7 @@ def _functions(node: ast.AST, path: str) -> Iterator[tuple[str, ast.stmt]]:
 def _edits(function: ast.stmt) -> Iterator[tuple[Edit, int]]:
     """Every edit, and the line that a run must come by for it to matter."""
     for node, statement in _within(function, function):
-        for of_statements in STATEMENTS:
+        for of_statements in STATEMENTS + TIMING:
             yield from ((edit, edit.line) for edit in of_statements(node))
         for of_expressions in EXPRESSIONS:
             yield from ((edit, statement.lineno) for edit in of_expressions(node))

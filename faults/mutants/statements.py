@@ -4,13 +4,10 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 
-from faults.mutants.edits import Edit, head
+from faults.mutants.edits import KEPT, Edit, each_statement, head, is_docstring, without
 
 __all__ = ["STATEMENTS"]
 
-Body = list[ast.stmt]
-
-_KEPT = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Pass, ast.Assert)
 _PLAIN = {
     "len",
     "min",
@@ -26,28 +23,6 @@ _PLAIN = {
     "bit_length",
 }
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
-
-
-def _blocks(node: ast.AST) -> Iterator[tuple[str, Body]]:
-    for field in ("body", "orelse", "finalbody"):
-        block = getattr(node, field, None)
-        if isinstance(block, list) and block:
-            yield field, block
-
-
-def _is_docstring(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-
-
-def _without(block: Body, at: int, *instead: ast.stmt) -> Body:
-    return [*block[:at], *instead, *block[at + 1 :]] or [ast.Pass()]
-
-
-def _each(node: ast.AST) -> Iterator[tuple[str, Body, int, ast.stmt]]:
-    for field, block in _blocks(node):
-        for at, statement in enumerate(block):
-            if not isinstance(statement, _KEPT) and not _is_docstring(statement):
-                yield field, block, at, statement
 
 
 def _commute(first: ast.stmt, second: ast.stmt) -> bool:
@@ -77,22 +52,22 @@ def _written(statement: ast.stmt) -> set[str]:
 
 def delete(node: ast.AST) -> Iterator[Edit]:
     """A statement is missing. (Not one that gives a local variable its first value: that fails at once.)"""
-    for field, block, at, statement in _each(node):
+    for field, block, at, statement in each_statement(node):
         is_local = isinstance(statement, ast.Assign | ast.AnnAssign) and all(
             isinstance(name, ast.Name | ast.Tuple) for name in getattr(statement, "targets", [None])
         )
         is_compound = hasattr(statement, "body") and not isinstance(statement, ast.If)
         if not is_local and not is_compound and not isinstance(statement, ast.AnnAssign | ast.Raise):
-            yield Edit("delete", node, field, _without(block, at), statement.lineno, head(statement))
+            yield Edit("delete", node, field, without(block, at), statement.lineno, head(statement))
 
 
 def swap(node: ast.AST) -> Iterator[Edit]:
     """Two neighbouring steps come in the other order. (Not those that make the parts of an object.)"""
     if getattr(node, "name", "") == "__init__":
         return
-    for field, block, at, second in _each(node):
+    for field, block, at, second in each_statement(node):
         first = block[at - 1] if at else None
-        if first is None or isinstance(first, (*_KEPT, *_LEAVES)) or _is_docstring(first):
+        if first is None or isinstance(first, (*KEPT, *_LEAVES)) or is_docstring(first):
             continue
         if not isinstance(second, _LEAVES) and not _commute(first, second):
             swapped = [*block[: at - 1], second, first, *block[at + 1 :]]
@@ -101,19 +76,19 @@ def swap(node: ast.AST) -> Iterator[Edit]:
 
 def unlock(node: ast.AST) -> Iterator[Edit]:
     """What a ``with`` guards runs without the guard."""
-    for field, block, at, statement in _each(node):
+    for field, block, at, statement in each_statement(node):
         if isinstance(statement, ast.With | ast.AsyncWith):
-            yield Edit("unlock", node, field, _without(block, at, *statement.body), statement.lineno, head(statement))
+            yield Edit("unlock", node, field, without(block, at, *statement.body), statement.lineno, head(statement))
 
 
 def swallow(node: ast.AST) -> Iterator[Edit]:
     """An error is not handed on: a ``raise`` is missing, or what failed is waited for and not looked at."""
-    for field, block, at, statement in _each(node):
+    for field, block, at, statement in each_statement(node):
         if isinstance(statement, ast.Raise):
-            edit = _without(block, at, ast.Pass())
+            edit = without(block, at, ast.Pass())
         elif isinstance(statement, ast.Expr | ast.Assign) and isinstance(statement.value, ast.Await):
             handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])
-            edit = _without(block, at, ast.Try([statement], [handler], [], []))
+            edit = without(block, at, ast.Try([statement], [handler], [], []))
         else:
             continue
         yield Edit("swallow", node, field, edit, statement.lineno, head(statement))
@@ -133,29 +108,41 @@ def rollback(node: ast.AST) -> Iterator[Edit]:
 
 def early(node: ast.AST) -> Iterator[Edit]:
     """A ``finally`` that runs only when all went well."""
-    for field, block, at, statement in _each(node):
+    for field, block, at, statement in each_statement(node):
         if isinstance(statement, ast.Try) and statement.finalbody and not statement.handlers:
-            flat = _without(block, at, *statement.body, *statement.finalbody)
+            flat = without(block, at, *statement.body, *statement.finalbody)
             text = "finally: " + "; ".join(map(head, statement.finalbody))
             yield Edit("early", node, field, flat, statement.lineno, text)
 
 
 def once(node: ast.AST) -> Iterator[Edit]:
     """What must be looked at again after a wait is looked at once."""
-    for field, block, at, statement in _each(node):
+    for field, block, at, statement in each_statement(node):
         if isinstance(statement, ast.While):
             single = ast.If(statement.test, statement.body, statement.orelse)
             if not any(isinstance(each, ast.Break | ast.Continue) for each in ast.walk(statement)):
-                yield Edit("once", node, field, _without(block, at, single), statement.lineno, head(statement))
+                yield Edit("once", node, field, without(block, at, single), statement.lineno, head(statement))
+
+
+def few(node: ast.AST) -> Iterator[Edit]:
+    """Of what a loop goes over, only the first is done."""
+    for field, block, at, statement in each_statement(node):
+        if isinstance(statement, ast.For):
+            first = ast.parse("list(0)[:1]", mode="eval").body
+            assert isinstance(first, ast.Subscript)
+            assert isinstance(first.value, ast.Call)
+            first.value.args = [statement.iter]
+            loop = ast.For(statement.target, first, statement.body, statement.orelse, None)
+            yield Edit("few", node, field, without(block, at, loop), statement.lineno, head(statement))
 
 
 def sign(node: ast.AST) -> Iterator[Edit]:
     """``+=`` for ``-=``, and the other way round."""
-    for field, block, at, statement in _each(node):
+    for field, block, at, statement in each_statement(node):
         if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add | ast.Sub):
             other = copy.copy(statement)
             other.op = ast.Sub() if isinstance(statement.op, ast.Add) else ast.Add()
-            yield Edit("sign", node, field, _without(block, at, other), statement.lineno, head(statement))
+            yield Edit("sign", node, field, without(block, at, other), statement.lineno, head(statement))
 
 
 STATEMENTS: tuple[Callable[[ast.AST], Iterator[Edit]], ...] = (
@@ -166,5 +153,6 @@ STATEMENTS: tuple[Callable[[ast.AST], Iterator[Edit]], ...] = (
     rollback,
     early,
     once,
+    few,
     sign,
 )

@@ -1,4 +1,4 @@
-"""One mutant, tried in a process of its own: runs of the default profile until one fails, or there are enough.
+"""One mutant, tried in a process of its own: runs of the default profile, then meetings, until one fails.
 
 The process reads its job as JSON from standard input and writes what it found to standard output. A mutant
 that cannot even be imported is found by that. Another job, ``reach``, tells which runs come by which lines.
@@ -24,17 +24,23 @@ def trial(job: dict[str, Any]) -> dict[str, Any]:
         from faults.search.subject import find  # noqa: PLC0415  (imports the mutant)
 
         subject = find(job["target"])
+        searches = [(subject, "", job["seeds"])]
+        if job["meetings"]:
+            from faults.exhaustive.meetings import of  # noqa: PLC0415
+
+            searches.append((of(subject), "a meeting: ", range(job["meetings"])))
     except Exception as error:
         return {"runs": 0, "seed": None, "kind": "import", "failure": f"{type(error).__name__}: {error}"}
     budget = Budget(seconds=job["seconds"])
     runs = 0
-    for seed in job["seeds"]:
-        runs += 1
-        outcome = subject.run(ExploringTape(seed))
-        if outcome.failure is not None:
-            return {"runs": runs, "seed": seed, "kind": outcome.kind, "failure": outcome.failure}
-        if budget.is_over():
-            break
+    for searched, where, seeds in searches:
+        for seed in seeds:
+            if budget.is_over():
+                break
+            runs += 1
+            outcome = searched.run(ExploringTape(seed))
+            if outcome.failure is not None:
+                return {"runs": runs, "seed": seed, "kind": outcome.kind, "failure": where + outcome.failure}
     return {"runs": runs, "seed": None, "kind": "", "failure": ""}
 
 

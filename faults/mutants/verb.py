@@ -39,6 +39,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--runs", type=int, default=3_000, help="seeds that are tried (default 3000)")
     verb.add_argument("--most", type=int, default=1_000, help="runs that come by the mistake (default 1000)")
     verb.add_argument("--seconds", type=float, default=60.0, help="for each mutant (default 60)")
+    verb.add_argument("--meetings", type=int, default=3_000, help="runs of those, if it survives (default 3000)")
     verb.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
     verb.add_argument("--jobs", type=int, default=cores(), help="mutants tried at once (default: one for each core)")
     verb.add_argument("--list", action="store_true", help="only tell which there are")
@@ -54,7 +55,7 @@ def mutants(options: Namespace) -> int:
         print("\n".join([*describe(), "", *map(str, chosen), f"{len(chosen)} mutants"]))
         return 0
     seeds = range(options.seed, options.seed + options.runs)
-    trial = Trial(options.target, seeds, options.most, options.seconds)
+    trial = Trial(options.target, seeds, options.most, options.seconds, options.meetings)
     reached = reach(sources, trial, jobs=options.jobs)
     tally = hunt(chosen, reached, trial, jobs=options.jobs, progress=lambda result: _say(options, result))
     tell(options, tally, lambda: _as_json(tally))

@@ -63,6 +63,7 @@ def made(operator: str) -> dict[str, str]:
         ("argument", {"self.write(key, durable=durable): durable=durable"}),
         ("weaker", {"to_the_end(self.task) → self.task", "max(key + 1, 2) → min(key + 1, 2)"}),
         ("narrow", {"except BaseException"}),
+        ("unawaited", {"await self.write(key, durable=durable)", "await to_the_end(self.task)"}),
     ],
 )
 def test_each_operator_makes_its_mistakes(operator: str, expected: set[str]) -> None:
@@ -74,6 +75,49 @@ def test_a_mutant_is_what_its_name_says() -> None:
     assert made("sign") == {"self.count += 1": "self.count -= 1"}
     assert made("narrow") == {"except BaseException": "except Exception:"}
     assert made("turn") == {"self.busy and key < 4": "while not (self.busy and key < 4):"}
+
+
+STEPS = """
+async def use(self):
+    async with self.lock:
+        await self.write()
+        self.publish()
+    try:
+        await self.flush()
+    finally:
+        self.unpin()
+    await self.settle()
+    for each in self.waiting:
+        each.tell()
+    self.done = True
+    return self.count
+"""
+
+
+@pytest.mark.parametrize(
+    ("operator", "line", "text", "expected"),
+    [
+        ("unawaited", 4, "await self.write()", "__import__('asyncio').ensure_future(self.write())"),
+        ("short", 3, "async with self.lock: self.publish()", "        await self.write()\n    self.publish()\n"),
+        ("hasty", 6, "finally: self.unpin()", "    self.unpin()\n    await self.flush()\n    await self.settle()"),
+        ("few", 11, "for each in self.waiting:", "    for each in list(self.waiting)[:1]:\n"),
+        (
+            "ahead",
+            3,
+            "self.done = True before async with self.lock:",
+            "use(self):\n    self.done = True\n    async with",
+        ),
+    ],
+)
+def test_steps_are_taken_too_early_or_waited_for_by_nobody(operator: str, line: int, text: str, expected: str) -> None:
+    mutants = {(each.line, each.text): each for each in mutants_of("m", STEPS) if each.operator == operator}
+    assert expected in mutants[line, text].source
+    assert mutants[line, text].reach == line
+
+
+def test_a_step_does_not_come_before_the_name_that_it_needs() -> None:
+    source = "async def f(self):\n  await self.a()\n  x = await self.b()\n  self.put(x)"
+    assert [each for each in mutants_of("m", source) if each.operator == "ahead"] == []
 
 
 def test_no_mutant_is_the_real_module_and_none_comes_twice() -> None:

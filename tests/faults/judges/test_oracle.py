@@ -379,3 +379,17 @@ def test_what_the_host_gave_up_may_be_read_otherwise_the_next_time() -> None:
     read(made, NEW)
     made.fail_flush()
     read(made, OLD)
+
+
+def test_what_begins_between_a_failed_flush_and_its_report_may_have_lost_the_way_to_it() -> None:
+    #   storage: flush fails (its pages stay readable) ─────────────── the driver is told
+    #   write                                           begins … fails    its data landed, its entry is given up
+    made = oracle(OLD)
+    made.fail_flush()
+    write = made.begin_write(0, NEW, "new")
+    made.tell_of_flush()
+    made.fail_write(write)
+    made.kill()
+    made.observe(NEW, "after a kill")
+    made.narrow(NEW, stable=False)
+    may_hold(made, OLD, NEW)
