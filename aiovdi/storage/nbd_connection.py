@@ -19,7 +19,7 @@ from aiovdi.nbd.client import ClientHandshake
 from aiovdi.nbd.terms import BadPeer, Event, Negotiated, Refused, StartTLS
 from aiovdi.nbd.wire import Command, ErrorCode, errno_of
 from aiovdi.settling import Settling
-from aiovdi.storage.nbd_failures import no_way_to, refusal, tls_failures
+from aiovdi.storage.nbd_failures import hung_up, no_way_to, refusal, tls_failures
 from aiovdi.storage.nbd_uri import Address
 from aiovdi.units import KiB
 
@@ -80,7 +80,7 @@ class Connection(asyncio.BufferedProtocol):
         self._idle: Settling[None] | None = None
         self._cookie = 0
         self._outgoing: list[bytes | memoryview] = []
-        self._is_paused = self._is_sending = False
+        self._is_paused = self._is_sending = self._is_in_tls = False
 
     async def haggle(self, context: ssl.SSLContext | None, hostname: str) -> None:
         """Go through the handshake. Raises OSError."""
@@ -91,6 +91,7 @@ class Connection(asyncio.BufferedProtocol):
                         self._transport = await self._loop.start_tls(
                             self._transport, self, context, server_hostname=hostname
                         )
+                    self._is_in_tls = True
                     self._handshake.tls_started()
                     self._say()
                 case Negotiated():
@@ -167,7 +168,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop(errno.ECONNRESET, f"the connection was lost{f': {exc}' if exc else ''}")
-        self._events.put_nowait(self._error(errno.ECONNRESET, f"the server hung up{f': {exc}' if exc else ''}"))
+        self._events.put_nowait(hung_up(self._name, exc, in_tls=self._is_in_tls))
         self._lost.set_result(None)
 
     def pause_writing(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from aiovdi.nbd.wire import OptionReply
 from aiovdi.storage.nbd_uri import Address
 
-__all__ = ["no_way_to", "refusal", "tls_failures"]
+__all__ = ["hung_up", "no_way_to", "refusal", "tls_failures"]
 
 _REFUSALS: dict[int, tuple[int, str]] = {
     OptionReply.ERR_UNKNOWN: (errno.ENOENT, "the server has no such export"),
@@ -27,6 +27,12 @@ def refusal(name: str, code: int, reason: str) -> OSError:
     """Of a server that will not, with the error of `OptionReply` and the text that it sent."""
     number, text = _REFUSALS.get(code, (errno.ECONNREFUSED, "the server refuses"))
     return OSError(number, f"{name}: {text}: {reason}")
+
+
+def hung_up(name: str, why: Exception | None, *, in_tls: bool) -> OSError:
+    """In the midst of the handshake. So a server refuses a client's certificate, because TLS 1.3 begins without it."""
+    text = "the server hung up" + (" after TLS began; it may want another client certificate" if in_tls else "")
+    return OSError(errno.ECONNRESET, f"{name}: {text}{f': {why}' if why else ''}")
 
 
 @contextmanager

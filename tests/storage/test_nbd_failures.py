@@ -8,7 +8,7 @@ import pytest
 
 from aiovdi.nbd.wire import OptionReply
 from aiovdi.storage.nbd_connection import connect
-from aiovdi.storage.nbd_failures import no_way_to, refusal, tls_failures
+from aiovdi.storage.nbd_failures import hung_up, no_way_to, refusal, tls_failures
 from aiovdi.storage.nbd_uri import Address
 
 
@@ -66,3 +66,12 @@ def test_tls_that_does_not_come_about_is_no_error_number_of_openssl() -> None:
     with pytest.raises(OSError, match="the disk: no TLS with the server") as caught, tls_failures("the disk"):
         raise ssl.SSLError(1, "[SSL] PEM lib")
     assert caught.value.errno == errno.EPROTO
+
+
+def test_a_server_that_hangs_up_in_tls_may_not_like_the_certificate() -> None:
+    assert hung_up("the disk", None, in_tls=False).strerror == "the disk: the server hung up"
+    told = hung_up("the disk", OSError("alert"), in_tls=True)
+    assert (
+        told.strerror == "the disk: the server hung up after TLS began; it may want another client certificate: alert"
+    )
+    assert told.errno == errno.ECONNRESET
