@@ -1,7 +1,8 @@
 """A verb's work on an event loop, and one line for whatever stops it.
 
 Rule 1: SIGINT, SIGTERM and SIGHUP cancel the work once, and the work cleans up: a job that makes a file
-leaves a whole one or none. The second such signal is not caught.
+leaves a whole one or none. Half a second later no such signal is caught any more. Not at once: timeout(1) and
+others send each signal twice, to the process and to its group.
 Rule 2: a signal's exit status is the shell's, 128 and its number.
 Rule 3: an error is one line, ``aiovdi: <image or verb>: <message>``, and no traceback: it is an answer.
 An error that is ours (a broken assert, a TypeError) keeps its traceback: it is a bug.
@@ -22,6 +23,7 @@ from aiovdi.jobs.images import image_of
 __all__ = ["Failure", "die_of_signals", "run", "say"]
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ECHO_SECONDS = 0.5
 
 
 class Failure(Exception):
@@ -72,10 +74,14 @@ async def _stoppable(work: Callable[[], Awaitable[int]], stopped: list[signal.Si
     assert task is not None
 
     def stop(number: signal.Signals) -> None:
-        stopped.append(number)
+        if not stopped:
+            stopped.append(number)
+            loop.call_later(_ECHO_SECONDS, release)
+            task.cancel()
+
+    def release() -> None:
         for each in _STOPPING:
             loop.remove_signal_handler(each)
-        task.cancel()
 
     for number in _STOPPING:
         loop.add_signal_handler(number, stop, number)

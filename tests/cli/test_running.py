@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from aiovdi.cli import running
 from aiovdi.cli.running import Failure, _what, die_of_signals, run
 from aiovdi.driver.creating import CompatibilityWarning
 from aiovdi.driver.opening import open_disk
@@ -80,13 +81,36 @@ def test_a_signal_cancels_the_work_which_cleans_up(number: signal.Signals, capsy
     assert signal.getsignal(number) == before
 
 
-def test_a_second_signal_is_not_caught() -> None:
+def test_the_same_signal_twice_at_once_cleans_up_all_the_same() -> None:
+    cleaned_up = False
+
+    async def work() -> int:
+        nonlocal cleaned_up
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            for _ in range(3):  # turns in which it is heard
+                await asyncio.sleep(0)
+            cleaned_up = True
+        return 0
+
+    assert run(work, verb="convert") == 128 + signal.SIGTERM
+    assert cleaned_up
+
+
+def test_a_later_signal_is_not_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_ECHO_SECONDS", 0)
+
     async def work() -> int:
         os.kill(os.getpid(), signal.SIGINT)
         try:
             await asyncio.Event().wait()
         finally:
-            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            async with asyncio.timeout(20):
+                while signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
         return 0
 
     assert run(work, verb="convert") == 130
