@@ -14,18 +14,15 @@ The promises are those of the README; each step is a method of its own, so that 
 away and show what is lost.
 """
 
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from aiovdi.driver.allocation import AllocationLocks
 from aiovdi.driver.blockmap import SectorIndex
 from aiovdi.driver.extents import walk
-from aiovdi.driver.inplace import InPlaceWrites
+from aiovdi.driver.inplace import InPlaceWriter
 from aiovdi.driver.metadata import MetadataWriter
-from aiovdi.driver.reader import Reader
 from aiovdi.driver.readpath import CREDIT_PER_SEGMENT, Piece, in_parallel
-from aiovdi.driver.session import Session
 from aiovdi.driver.slots import Slots
 from aiovdi.errors import CorruptImage
 from aiovdi.format.bmap import ZERO
@@ -37,7 +34,7 @@ from aiovdi.units import BlockIndex, ReadableBuffer, Segment, Slot, as_bytes_vie
 __all__ = ["Disk"]
 
 
-class Disk(Reader):
+class Disk(InPlaceWriter):
     """A virtual disk over the image that a storage holds. Any number of requests may be under way.
 
     A disk belongs to the event loop it was opened in. Offsets and lengths are in bytes and need no
@@ -47,15 +44,12 @@ class Disk(Reader):
     def __init__(
         self, storage: Storage, header: Header, *, writable: bool, write_through: bool = False, name: str = ""
     ) -> None:
-        super().__init__(storage, header, writable=writable, name=name)
-        self._write_through = write_through
+        super().__init__(storage, header, writable=writable, write_through=write_through, name=name)
         self._locks = AllocationLocks()
-        self._session = Session(storage, header, self._lifecycle, self._blockmap)
         self._flusher = self._session.flusher
         self._metadata = MetadataWriter(storage, self._blockmap, self._flusher, self._lifecycle, self)
         self._slots = Slots(storage, header, self._metadata, self._flusher, self._pins)
         self._session.attach(self._metadata, self._slots)
-        self._in_place = InPlaceWrites(storage, self._blockmap, self._lifecycle, self._session, self._pins)
 
     # Requests
 
@@ -81,21 +75,11 @@ class Disk(Reader):
             return
         durable = fua or self._write_through
         with self._lifecycle:
-            if not durable and await self._write_at_once(view, offset):
+            if not fua and await self._write_at_once(view, offset):
                 return
             await self._prologue()
             await self._write(view, offset, fua=durable)
             self._vouch()
-
-    def begin_pwrite(self, data: memoryview, offset: int, done: Callable[[bool], object]) -> bool:
-        """Begin to write a view of bytes, if that takes but one I/O into a block that has its place; else False,
-        and ``pwrite`` has to be called.
-
-        For a caller that wants no task for each write. ``done`` is called once, in a later step of the loop:
-        with True where ``pwrite`` would return, and with False where nothing is known and ``pwrite``, called
-        with the same data, will tell. Until then ``data`` is the disk's. Never raises.
-        """
-        return not self._write_through and self._in_place.begin(data, offset, done)
 
     async def write_zeroes(self, length: int, offset: int, *, fua: bool = False) -> None:
         """Make ``length`` bytes from ``offset`` read as zeros. Raises as ``pwrite`` does.
@@ -140,12 +124,11 @@ class Disk(Reader):
     async def _write_at_once(self, data: memoryview, offset: int) -> bool:
         """Write what needs no step of its own. False: it does, or has failed."""
         told: Settling[bool] = Settling()
-        if not self._in_place.begin(data, offset, told.set_result):
+        if not self.begin_pwrite(data, offset, told.set_result):
             return False
-        if await told:
-            return True
-        self._vouch()
-        return False
+        is_done = await told
+        self._vouch()  # since it was told, a flush may have failed
+        return is_done
 
     async def _write(self, data: memoryview, offset: int, *, fua: bool) -> None:
         block = offset >> self._block_bits

@@ -12,49 +12,33 @@ Rule 3: from its beginning to its end a write counts as under way and pins its s
 from collections.abc import Callable
 from functools import partial
 
-from aiovdi.driver.blockmap import CELL_BITS, CELL_MASK, BlockMap
-from aiovdi.driver.lifecycle import Lifecycle, State
+from aiovdi.driver.blockmap import CELL_BITS, CELL_MASK
+from aiovdi.driver.lifecycle import State
+from aiovdi.driver.reader import Reader
 from aiovdi.driver.session import Session
+from aiovdi.format.header import Header
 from aiovdi.storage.base import Storage
 from aiovdi.units import Slot
 
-__all__ = ["InPlaceWrites"]
+__all__ = ["InPlaceWriter"]
 
 
-class InPlaceWrites:
-    """The quick way to write, of one disk.
+class InPlaceWriter(Reader):
+    """A disk on which plain writes can be begun."""
 
-    Args:
-        pins: the slots that I/Os are under way in, and how many; shared with the disk.
-    """
-
-    def __init__(
-        self,
-        storage: Storage,
-        blockmap: BlockMap,
-        lifecycle: Lifecycle,
-        session: Session,
-        pins: dict[Slot, int],
-    ) -> None:
-        header = session.header
+    def __init__(self, storage: Storage, header: Header, *, writable: bool, write_through: bool, name: str) -> None:
+        super().__init__(storage, header, writable=writable, name=name)
+        self._write_through = write_through
+        self._session = Session(storage, header, self._lifecycle, self._blockmap)
         self._begin_write = storage.begin_write
-        self._pages = blockmap.pages
-        self._cells_before = blockmap.shift
-        self._lifecycle = lifecycle
-        self._session = session
-        self._pins = pins
-        self._block_bits = header.block_size.bit_length() - 1
-        self._block_mask = header.block_size - 1
-        self._block_count = header.block_count
-        self._data_offset = header.slot_offset(Slot(0))
-        self._slot_stride = header.slot_stride
-        self._size = header.size
 
-    def begin(self, data: memoryview, offset: int, done: Callable[[bool], object]) -> bool:
-        """Begin to write ``data`` at ``offset`` of the disk. False: nothing was begun and nobody will be told.
+    def begin_pwrite(self, data: memoryview, offset: int, done: Callable[[bool], object]) -> bool:
+        """Begin to write a view of bytes, if that takes but one I/O into a block that has its place; else False,
+        and ``pwrite`` has to be called.
 
-        ``done`` is told in a later step of the loop. True: what a return of ``pwrite`` says. False: nothing
-        is known; write again by ``pwrite``.
+        For a caller that wants no task for each write. ``done`` is called once, in a later step of the loop:
+        with True where ``pwrite`` would return, and with False where nothing is known and ``pwrite``, called
+        with the same data, will tell. Until then ``data`` is the disk's. Never raises.
         """
         block = offset >> self._block_bits
         cell = block + self._cells_before
@@ -63,24 +47,22 @@ class InPlaceWrites:
         if page is None or not length or (offset + length - 1) >> self._block_bits != block:
             return False
         slot = Slot(page[cell & CELL_MASK])
-        if slot >= self._block_count or offset + length > self._size or not self._is_plain(slot):
+        if slot >= self._header.block_count or offset + length > self._size or not self._takes_plain_writes(slot):
             return False
         at = self._data_offset + slot * self._slot_stride + (offset & self._block_mask)
-        if not self._begin_write(data, at, partial(self._ended, slot, length, done)):
+        if not self._begin_write(data, at, partial(self._in_place_ended, slot, length, done)):
             return False
-        self._pins[slot] = self._pins.get(slot, 0) + 1
+        self._pin(slot)
         self._lifecycle.begin()
         return True
 
-    def _is_plain(self, slot: Slot) -> bool:
-        lifecycle, session = self._lifecycle, self._session
-        return lifecycle.state is State.OPEN and session.begun and slot not in session.scan.shared
+    def _takes_plain_writes(self, slot: Slot) -> bool:
+        session = self._session
+        is_open = self._lifecycle.state is State.OPEN and session.begun
+        return is_open and not self._write_through and slot not in session.scan.shared
 
-    def _ended(self, slot: Slot, length: int, done: Callable[[bool], object], result: int | Exception) -> None:
-        if self._pins[slot] == 1:
-            del self._pins[slot]
-        else:
-            self._pins[slot] -= 1
+    def _in_place_ended(self, slot: Slot, length: int, done: Callable[[bool], object], result: int | Exception) -> None:
+        self._unpin(range(slot, slot + 1))
         # A flush that has failed since may have taken the data with it.
         done(result == length and self._lifecycle.failure is None)
         self._lifecycle.end()

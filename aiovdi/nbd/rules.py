@@ -51,10 +51,10 @@ class Rules:
 
     def objection(self, command: int, flags: int, offset: int, length: int) -> int:
         """The `ErrorCode` to answer with; 0: the request may be served."""
-        expected = self._flags.get(command)
-        if expected is None:
+        strange = self._flags.get(command)
+        if strange is None:
             return self._forbidden.get(command, ErrorCode.EINVAL)
-        if flags & expected[0] != expected[1]:
+        if flags & strange:
             return ErrorCode.EINVAL
         if offset + length > self._size:
             return _BEYOND_THE_END.get(command, ErrorCode.EINVAL)
@@ -84,11 +84,12 @@ def _commands_of(terms: Negotiated) -> set[Command]:
     return commands | {Command.READ, Command.WRITE}
 
 
-def _flags_of(command: Command, terms: Negotiated) -> tuple[int, int]:
-    """The flags that are not the client's choice, and those of them that must be set."""
+def _flags_of(command: Command, terms: Negotiated) -> int:
+    """The flags that are not the client's choice."""
     free = CommandFlag.FUA if terms.flags & ExportFlag.SEND_FUA else 0
     for flag, wanted in _FLAGS.get(command, {}).items():
         free |= flag if terms.flags & wanted == wanted else 0
-    # "the flag MUST be set for NBD_CMD_WRITE", with extended headers; no other command has a payload here
-    required = CommandFlag.PAYLOAD_LEN if terms.extended and command == Command.WRITE else 0
-    return 0xFFFF & ~free, required
+    if terms.extended and command == Command.WRITE:
+        # No other command has a payload here. "The flag MUST be set", but QEMU 10.0 leaves it out.
+        free |= CommandFlag.PAYLOAD_LEN
+    return 0xFFFF & ~free

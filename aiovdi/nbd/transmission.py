@@ -159,7 +159,7 @@ class RequestParser:
             error = objection(command, flags, offset, length)
             body = after = start + header_bytes
             payload = None
-            if flags & _PAYLOAD_LEN if self._is_extended else command == _WRITE:
+            if command == _WRITE or (self._is_extended and flags & _PAYLOAD_LEN):
                 after += length
                 if error:
                     if length > self._skipped_max:

@@ -21,7 +21,7 @@ from aiovdi.errors import VDIError
 from aiovdi.nbd.replies import replies_for
 from aiovdi.nbd.terms import BadPeer, Negotiated
 from aiovdi.nbd.transmission import Request, RequestParser
-from aiovdi.nbd.wire import Command
+from aiovdi.nbd.wire import Command, CommandFlag
 from aiovdi.server.commons import Commons
 from aiovdi.server.limits import Memory
 from aiovdi.server.serving import Reply, Service
@@ -31,6 +31,7 @@ __all__ = ["Link", "Session"]
 
 _READ = int(Command.READ)
 _WRITE = int(Command.WRITE)
+_FUA = int(CommandFlag.FUA)
 
 
 class Link(Protocol):
@@ -219,7 +220,7 @@ class Session:
 
     def _begin_write(self, request: Request) -> bool:
         """A write that needs no task."""
-        if request.command != _WRITE or request.flags or request.payload is None:
+        if request.command != _WRITE or request.flags & _FUA or request.payload is None:
             return False
         done = partial(self._written, request)
         return self._export.begin_pwrite(memoryview(request.payload), request.offset, done)

@@ -9,6 +9,7 @@ import pytest
 import aiovdi
 from aiovdi.driver.disk import Disk
 from aiovdi.errors import DiskFailed
+from aiovdi.units import Slot
 from tests.driver.gated import GatedStorage, turns
 from tests.driver.images import BLOCK, FREE, ZERO, Naive, make_image
 
@@ -186,5 +187,26 @@ async def test_a_pwrite_whose_quick_write_met_a_failed_flush_writes_nothing_more
     with pytest.raises(DiskFailed):
         await task
     assert not storage.trace
+    with pytest.raises(DiskFailed):
+        await disk.close()
+
+
+async def test_a_pwrite_is_not_acknowledged_when_a_flush_has_failed_between_its_end_and_its_next_step() -> None:
+    #  t   pwrite                     flush
+    #  0   issued
+    #  1   its I/O ends: told True
+    #  2                              fails: the page may be as it was
+    #  3   goes on: must not return
+    disk, _ = await opened()
+    task = asyncio.create_task(disk.pwrite(b"news", 0))
+    took = disk._in_place_ended
+
+    def ended(slot: Slot, length: int, done: Callable[[bool], object], result: int | Exception) -> None:
+        took(slot, length, done, result)
+        disk._lifecycle.fail(OSError(errno.EIO, "as the test wants it"))
+
+    disk._in_place_ended = ended  # type: ignore[method-assign]
+    with pytest.raises(DiskFailed):
+        await task
     with pytest.raises(DiskFailed):
         await disk.close()

@@ -299,6 +299,11 @@ class Sent(NamedTuple):
     payload: bytes
 
 
+def carries(kind: int, flags: int, *, extended: bool) -> bool:
+    """Whether a payload follows. A WRITE has one also where a client (QEMU 10.0) forgets the flag that says so."""
+    return kind == WRITE or (extended and bool(flags & PAYLOAD_LEN))
+
+
 def read_requests(raw: bytes, *, extended: bool) -> list[Sent]:
     """The requests up to a DISC, another magic, a payload over 32 MiB, or the end of the bytes."""
     sent = []
@@ -307,7 +312,7 @@ def read_requests(raw: bytes, *, extended: bool) -> list[Sent]:
         head = Bytes(raw[:size])
         magic, flags, kind, cookie, offset = (head.number(width) for width in (4, 2, 2, 8, 8))
         length = head.number(8 if extended else 4)
-        has_payload = bool(flags & PAYLOAD_LEN) if extended else kind == WRITE
+        has_payload = carries(kind, flags, extended=extended)
         if magic != (0x21E41C71 if extended else 0x25609513) or kind == DISC or (has_payload and length > 1 << 25):
             break
         payload = raw[size : size + length] if has_payload else b""
@@ -326,7 +331,7 @@ def must_fail(asked: Asked, *, size: int, offers: int, extended: bool, contexts:
     if asked.kind == STATUS and (not contexts or not asked.length):
         return True
     payload_flag = PAYLOAD_LEN if extended and asked.kind == WRITE else 0
-    if asked.flags & PAYLOAD_LEN != payload_flag or asked.flags & ~(known[asked.kind] | FUA | PAYLOAD_LEN):
+    if asked.flags & ~(known[asked.kind] | FUA | payload_flag):
         return True
     if any(asked.flags & flag and not offers & offer for flag, offer in flag_offered_by.items()):
         return True

@@ -47,7 +47,7 @@ def requests(draw: st.DrawFn, extended: bool) -> bytes:
     flags = draw(st.sampled_from([0, 0, 0, spec.FUA, spec.DF, spec.REQ_ONE, spec.NO_HOLE, spec.FAST_ZERO, 1 << 9]))
     if extended:
         flags |= draw(st.sampled_from([spec.PAYLOAD_LEN if kind == spec.WRITE else 0, 0, spec.PAYLOAD_LEN]))
-    has_payload = flags & spec.PAYLOAD_LEN if extended else kind == spec.WRITE
+    has_payload = spec.carries(kind, flags, extended=extended)
     payload = draw(st.integers(1, 255)).to_bytes() * min(length, 80_000) if has_payload else b""
     cookie = draw(st.integers(0, (1 << 64) - 1))
     return request(kind, cookie=cookie, offset=offset, length=length, flags=flags, payload=payload, extended=extended)
@@ -200,7 +200,7 @@ def fails(asked: Asked, terms: Negotiated) -> bool:
 
 def is_answerable(sent: spec.Sent, terms: Negotiated) -> bool:
     """The bytes ended within a payload: then only a refusal can have been sent."""
-    has_payload = bool(sent.asked.flags & spec.PAYLOAD_LEN) if terms.extended else sent.asked.kind == spec.WRITE
+    has_payload = spec.carries(sent.asked.kind, sent.asked.flags, extended=terms.extended)
     return not has_payload or len(sent.payload) == sent.asked.length or fails(sent.asked, terms)
 
 

@@ -113,8 +113,8 @@ def test_a_flag_that_was_not_offered_is_invalid(flag: int, command: int, offer: 
     assert rules(ALL & ~offer).objection(command, flag, 0, 512) == EINVAL
 
 
-def test_with_extended_headers_a_write_must_say_that_it_has_a_payload() -> None:
-    assert rules(extended=True).objection(WRITE, 0, 0, 512) == EINVAL
+def test_with_extended_headers_only_a_write_has_a_payload_whether_it_says_so_or_not() -> None:
+    assert rules(extended=True).objection(WRITE, 0, 0, 512) == 0
     assert rules(extended=True).objection(WRITE, PAYLOAD_LEN | FUA, 0, 512) == 0
     assert rules(extended=True).objection(READ, PAYLOAD_LEN, 0, 512) == EINVAL
 
