@@ -21,6 +21,9 @@ from faults.target import Disk
 
 __all__ = ["Clients"]
 
+NOT_OF_THE_DISK = (PowerLost, KeyboardInterrupt)
+"""They come from without in the midst of a request, whichever it is: the host's end, and that of the search."""
+
 
 class Waiting(Coroutine[Any, Any, bool]):
     """A coroutine of which somebody is told when it waits for the ``nth`` time, counted from 1."""
@@ -117,7 +120,7 @@ class Clients:
             world.broken = world.broken or violation
             raise
         except BaseException as error:
-            if isinstance(error, PowerLost) or self.is_over:
+            if isinstance(error, NOT_OF_THE_DISK) or self.is_over:
                 raise
             world.trace.add("raise", request, type(error).__name__)
             self._settle(request, token)

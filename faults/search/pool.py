@@ -2,7 +2,8 @@
 
 Rule 1: when it is over, the jobs that were given out are still waited for: what they find may come
 before what ended the search.
-Rule 2: an interrupt is for the process that has the summary; the others do not hear it.
+Rule 2: an interrupt is for the process that has the summary; the others do not hear it, and are ended: what
+they were given may take minutes, and nobody would look at it.
 """
 
 import os
@@ -10,7 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from itertools import count
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TypeVar
 
 __all__ = ["batches", "cores", "spread"]
@@ -39,10 +40,15 @@ def spread(
             if is_over():
                 return
         return
+    others = set(active_children())
     # spawn: a fork of a process with threads may hold their locks for ever.
     pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_deaf)
     try:
         _feed(pool, work, jobs, take, ahead=2 * processes, is_over=is_over)
+    except KeyboardInterrupt:
+        for worker in set(active_children()) - others:
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

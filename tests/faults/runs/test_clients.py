@@ -94,6 +94,11 @@ def test_an_error_that_no_caller_can_know_is_broken_anyway() -> None:
         send(Recorder(KeyError("slot")), Request("A0", "write", 0, 512), injected=1)
 
 
+def test_an_interrupt_is_for_whoever_searches_and_no_failure_of_the_disk() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        send(Recorder(KeyboardInterrupt()), Request("A0", "write", 0, 512))
+
+
 def test_a_closing_disk_may_refuse_and_an_open_one_may_not() -> None:
     write = Request("A0", "write", 0, 512)
     assert not send(Recorder(CLOSED), write, write, closing=True).has_changed

@@ -1,8 +1,11 @@
 """Work is spread over processes, results are taken as they come, and what was given out is waited for."""
 
 import math
+import time
 from collections.abc import Iterator
 from itertools import count, islice
+from multiprocessing import active_children
+from multiprocessing.process import BaseProcess
 
 import pytest
 
@@ -40,6 +43,22 @@ def test_what_was_given_out_before_the_end_is_still_taken() -> None:
 def test_what_a_job_raises_ends_the_search(processes: int) -> None:
     with pytest.raises(ValueError, match="negative"):
         spread(math.isqrt, iter([-1]), lambda _: None, processes=processes, is_over=lambda: False)
+
+
+def test_an_interrupt_does_not_wait_for_what_was_given_out() -> None:
+    before, workers = set(active_children()), set[BaseProcess]()
+
+    def interrupt(_: object) -> None:
+        workers.update(set(active_children()) - before)
+        raise KeyboardInterrupt
+
+    hour = 3600.0  # the interpreter would wait for it at its end
+    with pytest.raises(KeyboardInterrupt):
+        spread(time.sleep, iter([0.0, hour, hour]), interrupt, processes=2, is_over=lambda: False)
+    assert len(workers) == 2
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode is not None
 
 
 def test_there_is_at_least_one_core() -> None:
