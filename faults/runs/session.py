@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from faults.judges.oracle import Violation
 from faults.runs.clients import Clients
+from faults.runs.closing import closed_or_left, refuses_all
 from faults.runs.glances import Glances, LossyTape, Over
 from faults.runs.workload import SECTOR, Request, Workload
 from faults.runs.world import World
@@ -101,11 +102,12 @@ class Session:
     def run(self) -> None:
         """To the end, and what is left is judged. Raises Violation."""
         world = self.world
+        is_cut = False
         try:
             if self.loop.run_until_complete(self._use()):
                 self._nothing_is_left()
         except (PowerLost, Over):
-            pass
+            is_cut = True
         except Violation as violation:
             world.broken = world.broken or violation
         except Exception as error:
@@ -113,9 +115,12 @@ class Session:
         finally:
             world.outcome.steps += self.loop.steps
             world.outcome.injected += self.plan.injected
+            told = len(self.loop.failures)
             self._abandon()
-        if not world.broken and self.loop.failures:
-            world.violation("loose end", f"asyncio was told: {self.loop.failures[0].get('message')}")
+        # Where a run was cut, somebody was still to look at the error that a task has ended with.
+        failures = self.loop.failures[:told] if is_cut else self.loop.failures
+        if not world.broken and failures:
+            world.violation("loose end", f"asyncio was told: {failures[0].get('message')}")
         if world.broken:
             raise world.broken
         self._look_at_what_is_left()
@@ -216,22 +221,35 @@ class Session:
         if self._is_watched:
             self._glances.amid(self.loop)
         try:
-            await disk.close()
+            is_told = await self._end(disk)
         except Exception as error:
             self.clients.judge("close", error)
             if self._calm and not self._closes_early and not self.world.target.stops(error):
                 raise self.world.violation("spurious", f"nothing fails any more, and close raised {error!r}") from error
             return False
+        self._issued = self.storage.issued
+        if self.storage.under_way:
+            late = next(iter(self.storage.under_way.values()))
+            raise self.world.violation("late", f"close has returned, and {late} is still under way")
+        if is_told:
+            await self._is_closed(disk)
+        return True
+
+    async def _end(self, disk: Disk) -> bool:
+        """Whether it was closed without an error; else nobody was told."""
+        if self._is_watched and self.world.target.drains:
+            return await closed_or_left(self.world, self.loop, disk)
+        await disk.close()
+        return True
+
+    async def _is_closed(self, disk: Disk) -> None:
         oracle = self.world.oracle
         # What an earlier session left to the page cache is not this one's to flush, unless it changes something.
         oracle.end_flush(oracle.begin_flush(), succeeded=self.clients.has_changed)
         self.world.trace.add("close", self.world.target.name)
         self._was_closed = True
-        self._issued = self.storage.issued
-        if self.storage.under_way:
-            late = next(iter(self.storage.under_way.values()))
-            raise self.world.violation("late", f"close has returned, and {late} is still under way")
-        return True
+        if self.world.target.drains:
+            await refuses_all(self.world, disk)
 
     def _nothing_is_left(self) -> None:
         """The loop goes on until nothing can happen: the disk must have no part in that."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import aiovdi
 from faults.judges.oracle import Violation
 from faults.runs.session import Session
 from faults.runs.workload import Request, Workload
@@ -296,8 +297,13 @@ def test_a_patient_cancel_waits_until_more_has_happened() -> None:
 @pytest.mark.parametrize(("field", "told"), [(0x184, "counts 6"), (None, "bytes where")])
 def test_a_close_that_leaves_what_nobody_owns_is_found(field: int | None, told: str) -> None:
     class LeavesMore(Wrapped):
+        is_closed = False
+
         async def close(self) -> None:
             await self.below.close()
+            if self.is_closed:
+                return
+            self.is_closed = True
             if field is None:
                 await self.below._storage.resize(self.below._storage.size + 512)
             else:
@@ -346,12 +352,18 @@ def test_what_was_there_after_a_flush_must_be_there_after_a_power_loss() -> None
     class FailsLate(Wrapped):
         """A write that was told to have failed, and is done behind everybody's back."""
 
+        is_closed = False
+
         async def pwrite(self, data: bytes, offset: int, *, fua: bool = False) -> None:
+            if self.is_closed:
+                raise aiovdi.ImageClosed("it is")
             self.data, self.offset = data, offset
             raise OSError("no")
 
         async def close(self) -> None:
-            await self.below.pwrite(self.data, self.offset)
+            if not self.is_closed:
+                await self.below.pwrite(self.data, self.offset)
+            self.is_closed = True
             await self.below.close()
 
     class Excused(NoFaults):
@@ -391,3 +403,24 @@ def test_a_request_that_failed_may_be_followed_by_another_at_the_same_place() ->
     world = hold(VDI(blocks=2), [WRITE._replace(again="read"), FLUSH._replace(again="write")], plan=plan)
     asked = [str(event) for event in world.trace.events if event.what == "submit"]
     assert asked == ["submit A0 write 512 at 0", "submit A0' read 512 at 0", "submit A2 flush"]
+
+
+class FailsAside(Wrapped):
+    """Its flush is a task of the disk's own, for which the one who asked waits."""
+
+    async def flush(self) -> None:
+        async def fail() -> None:
+            raise aiovdi.StorageError(5, "no", operation="flush")
+
+        task = asyncio.ensure_future(fail())
+        await self.below.pread(512, 0)
+        await task
+
+
+def test_what_nobody_could_look_at_any_more_is_no_loose_end() -> None:
+    """A's flush fails in a task of its own; power is lost at the read after it, before A looks at the task."""
+    target = Altered(FailsAside)
+    world = World(target, ReplayTape([]))
+    Session(world, [[FLUSH]], NoFaults(), end="power", lives=1).run()
+    assert world.outcome.failure is None
+    assert [event.what for event in world.trace.events][-1] == "power"
