@@ -91,7 +91,7 @@ def explore(options: Namespace) -> int:
         outcome = found.failed.run(ReplayTape(found.tape))
         _first(options, found.failed, save_artifact(of_outcome(found.failed, None, outcome), options.folder))
     tell(options, found, found.as_json)
-    return int(found.failed is not None)
+    return INTERRUPTED if found.exploration.was_interrupted else int(found.failed is not None)
 
 
 def _explore_pairs(options: Namespace) -> int:

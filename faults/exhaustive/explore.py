@@ -43,6 +43,8 @@ class Exploration:
     """Of the run that failed."""
     longest: int = 0
     """Draws of the longest run."""
+    was_interrupted: bool = False
+    """By Ctrl-C; what was explored until then stands."""
 
     @property
     def is_exhausted(self) -> bool:
@@ -65,8 +67,27 @@ def explore(
         deviations: in how many of its choices of order a run may differ from the oldest-first one.
         path: where to begin, and how to reduce; the default is at the beginning, and not at all.
         after_run: is told each outcome.
+
+    An interrupt ends it with what there is so far.
     """
     exploration = Exploration()
+    try:
+        _explore(exploration, attempt, limit=limit, deviations=deviations, path=path, after_run=after_run)
+    except KeyboardInterrupt:
+        exploration.was_interrupted = True
+        exploration.verdict = _cut(exploration)
+    return exploration
+
+
+def _explore(
+    exploration: Exploration,
+    attempt: Callable[[Tape], V],
+    *,
+    limit: int,
+    deviations: int | None,
+    path: Path | None,
+    after_run: Callable[[V], object],
+) -> None:
     path = path or Path(deviations)
     is_over = False
     while not is_over and exploration.runs + exploration.repeats < limit:
@@ -79,11 +100,14 @@ def explore(
             _count(exploration, tape, outcome)
             after_run(outcome)
             if exploration.failure is not None:
-                return exploration
+                return
         is_over = not path.advance()
     within = "" if deviations is None else f" within {deviations} deviations"
-    exploration.verdict = f"exhausted{within}" if is_over else f"cut at {exploration.runs + exploration.repeats}"
-    return exploration
+    exploration.verdict = f"exhausted{within}" if is_over else _cut(exploration)
+
+
+def _cut(exploration: Exploration) -> str:
+    return f"cut at {exploration.runs + exploration.repeats}"
 
 
 def _count(exploration: Exploration, tape: Tape, outcome: Verdict) -> None:

@@ -112,12 +112,14 @@ class Interleaving:
             "crashes": len(crashes.spaces),
             "images": crashes.images,
             "failed": self.failed is not None,
+            "interrupted": explored.was_interrupted,
         }
 
     def __str__(self) -> str:
         runs = f"{self.exploration.runs} runs, {self.exploration.repeats} given up as repeats"
         images = f"{len(self.crashes.spaces)} different crashes with {self.crashes.images} images"
-        return f"{self.verdict}: {runs}, {images}\n  of {self.scope}"
+        end = "\ninterrupted" if self.exploration.was_interrupted else ""
+        return f"{self.verdict}: {runs}, {images}\n  of {self.scope}{end}"
 
 
 def program_subject(

@@ -156,6 +156,8 @@ def _row(name: str, folder: Path, limit: int, job: Job, *, subject: Subject | No
     subject = subject or find(name)
     found = interleave(subject, job.program, orders=job.orders, faults=job.faults, limit=limit)
     explored, crashes = found.exploration, found.crashes
+    if explored.was_interrupted:
+        raise KeyboardInterrupt  # the whole search is meant: a row says how far its program went by itself
     failure, path = _saved(found, folder)
     seen = len(crashes.spaces), crashes.images
     return Row(job, found.verdict, explored.runs, explored.repeats, *seen, failure, path, round(clock.spent, 1))

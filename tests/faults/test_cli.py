@@ -12,6 +12,7 @@ import pytest
 
 from faults.cli import main
 from faults.exhaustive.guided import ORDERS
+from faults.exhaustive.path import Path as Path_
 from faults.exhaustive.sweep import FURTHER, OPERATIONS
 from faults.failures.report import LINES_MAX
 
@@ -212,3 +213,27 @@ def test_the_help_of_explore_knows_every_word_of_a_program(capsys: Capture) -> N
     said = capsys.readouterr().out.partition("programs:")[2].split()
     assert OPERATIONS.keys() | FURTHER.keys() <= set(said)
     assert ORDERS.keys() <= set(said)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_an_exploration_that_is_interrupted_tells_what_it_has_seen(
+    more: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    runs = 0
+
+    def interrupt(self: object) -> bool:
+        nonlocal runs
+        runs += 1
+        if runs == 5:
+            raise KeyboardInterrupt
+        return advance(self)
+
+    advance = Path_.advance
+    monkeypatch.setattr(Path_, "advance", interrupt)
+    assert main(["explore", "w0 | w1", "--target", "broken:Target", *more]) == 130
+    said = capsys.readouterr().out
+    if more:
+        assert (json.loads(said)["interrupted"], json.loads(said)["verdict"]) == (True, "cut at 5")
+    else:
+        assert said.startswith("cut at 5: ")
+        assert said.endswith("\ninterrupted\n")

@@ -119,3 +119,14 @@ def test_a_limit_counts_what_was_given_up() -> None:
 
     assert explored(program, limit=1)[1].verdict == "exhausted"
     assert explored(lambda tape: program(tape) if tape.draw("next", 3) else (), limit=2)[1].verdict == "cut at 2"
+
+
+def test_an_interrupt_leaves_what_was_explored_so_far() -> None:
+    def attempt(tape: Tape) -> Seen:
+        if tape.draw("which", 5) == 3:
+            raise KeyboardInterrupt
+        return Seen(())
+
+    found = explore(attempt)
+    assert (found.runs, found.verdict, found.was_interrupted) == (3, "cut at 3", True)
+    assert not explore(lambda _: Seen(()), limit=1).was_interrupted
