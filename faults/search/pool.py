@@ -3,7 +3,7 @@
 Rule 1: when it is over, the jobs that were given out are still waited for: what they find may come
 before what ended the search.
 Rule 2: an interrupt is for the process that has the summary; the others do not hear it, and are ended: what
-they were given may take minutes, and nobody would look at it.
+they were given may take minutes, and nobody would look at it. Nor do they outlive that process.
 """
 
 import os
@@ -11,7 +11,8 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from itertools import count
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 __all__ = ["batches", "cores", "spread"]
@@ -42,7 +43,7 @@ def spread(
         return
     others = set(active_children())
     # spawn: a fork of a process with threads may hold their locks for ever.
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_deaf)
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_serve_parent)
     try:
         _feed(pool, work, jobs, take, ahead=2 * processes, is_over=is_over)
     except KeyboardInterrupt:
@@ -89,5 +90,14 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _deaf() -> None:
+def _serve_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed says nothing, and the queue of jobs has no end: both of its ends are here too."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

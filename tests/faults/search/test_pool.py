@@ -1,11 +1,16 @@
 """Work is spread over processes, results are taken as they come, and what was given out is waited for."""
 
 import math
+import os
+import select
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import count, islice
 from multiprocessing import active_children
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +64,34 @@ def test_an_interrupt_does_not_wait_for_what_was_given_out() -> None:
     for worker in workers:
         worker.join(60)
         assert worker.exitcode is not None
+
+
+ORPHANING = """
+import os, signal, time
+from multiprocessing import active_children
+from faults.search.pool import spread
+
+def die(_):
+    print(*[each.pid for each in active_children()], flush=True)
+    input()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    spread(time.sleep, iter([0.0, 3600.0, 3600.0]), die, processes=2, is_over=lambda: False)
+"""
+
+
+def test_the_others_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "orphaning.py"
+    script.write_text(ORPHANING)
+    with subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        workers = [os.pidfd_open(int(pid)) for pid in killed.stdout.readline().split()]
+        killed.communicate("die\n")
+    assert len(workers) == 2
+    for worker in workers:
+        assert select.select([worker], [], [], 60) == ([worker], [], [])
+        os.close(worker)
 
 
 def test_there_is_at_least_one_core() -> None:
