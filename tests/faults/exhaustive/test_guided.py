@@ -16,7 +16,7 @@ from faults.runs.run import Outcome, Script, run
 from faults.simulation.plan import NoFaults
 from faults.simulation.tape import ReplayTape, Tape
 
-QUIET = {"cached": [0], "close.early": [0], "power after close": [0]}
+QUIET = {"cached": [0], "begins": [0], "close.early": [0], "power after close": [0]}
 
 
 @pytest.fixture
