@@ -118,7 +118,8 @@ class Output(enum.StrEnum):
 
 OutputOption = Annotated[Output, typer.Option("--output", help="Form of the report.")]
 FormatOption = Annotated[
-    str | None, typer.Option("-f", parser=format_name, metavar="FMT", help="Format: vdi or raw. Looks for itself.")
+    str | None,
+    typer.Option("-f", parser=format_name, metavar="FMT", help="Format, if it is not to be found out: vdi or raw."),
 ]
 CacheOption = Annotated[str, typer.Option("-T", parser=cache_name, metavar="CACHE", help="Cache mode of the source.")]
 Quiet = Annotated[bool, typer.Option("-q", help="Say nothing but errors.")]
