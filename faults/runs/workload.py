@@ -142,7 +142,7 @@ class Habits:
         self._ragged_left = RAGGED_MAX if self._is_ragged else 0
         workload = []
         for client in range(1 + tape.draw("clients", clients)):
-            count = 1 + tape.draw("requests", most)
+            count = 1 + tape.draw("requests", most, _rather_many)
             names = [f"{_letters(client)}{session * self._profile.requests + number}" for number in range(count)]
             self._last = None
             workload.append([self._request(name) for name in names])
@@ -210,6 +210,11 @@ def _likely(*weights: int) -> Pick:
 
 def _rather_at_once(chance: Generator, outcomes: int) -> int:
     return int(chance.random() * outcomes) if chance.random() < PATIENT else 0
+
+
+def _rather_many(chance: Generator, outcomes: int) -> int:
+    """Until a disk is in use some time goes by; then there should be something to do."""
+    return max(int(chance.random() * outcomes), int(chance.random() * outcomes))
 
 
 def _rather_short(generator: Generator, outcomes: int) -> int:

@@ -25,13 +25,14 @@ _WEATHERS = ("calm", "stroke", "one kind", "any kind", "any kind", "any kind")
 _SHARES: dict[str, tuple[int, ...]] = {
     "storm": (4, 8, 5, 1, 1, 1),
     "storm.more": (2, 2, 1),
-    "storm.only": (3, 3, 1, 9, 8, 1, 4, 1, 3),
+    "storm.only": (5, 4, 1, 9, 8, 1, 5, 1, 3),
     "storm.rate": (3, 2, 2, 1),
     "fail.nth": (8, 4, 3, 2, 1, 1, 1, 1),
     "fail.stays": (3, 1),
+    "fail.effect": (4, 1, 1),
     "fail.errno": (4, 2, 1),
     "fail.pages": (1, 2, 2),
-    "shorts": (4, 1, 1, 2),
+    "shorts": (2, 1, 1, 2),
 }
 """How often an exploring tape takes each."""
 _MORE = 3
@@ -101,12 +102,17 @@ class Storm:
     def _failure(self, io: IO) -> Fate:
         errnos = _ERRNOS if io.kind in ("read", "write") else _ERRNOS[:2]
         number = errnos[self._likely("fail.errno", len(errnos))]
-        effect = _EFFECTS[self._tape.draw("fail.effect", len(_EFFECTS))] if io.kind != "read" else "none"
+        effect = _EFFECTS[self._effect(io)] if io.kind != "read" else "none"
         if number == errno.EINTR:
             return Fate(number, effect)
         self.injected += 1
         pages = _PAGES[self._likely("fail.pages", len(_PAGES))] if io.tells_of_older else "retry_ok"
         return Fate(number, effect, pages=pages)
+
+    def _effect(self, io: IO) -> int:
+        if io.kind == "resize":  # which "some" cannot be of
+            return self._likely("fail.effect", len(_EFFECTS))
+        return self._tape.draw("fail.effect", len(_EFFECTS))
 
 
 def _rather_late(chance: Generator, outcomes: int) -> int:

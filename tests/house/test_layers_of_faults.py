@@ -17,7 +17,7 @@ ROWS = [
     {"simulation": "tape fences image device overlays tearing writelog", "judges": "oracle reader"},
     {"simulation": "trace loop crash directory presets corruption plan marks", "runs": "workload", "": "target"},
     {"simulation": "hold schedules storm", "exhaustive": "path explore"},
-    {"simulation": "storage folder", "runs": "world clients glances"},
+    {"simulation": "storage folder", "runs": "world clients glances closing"},
     {"runs": "session", "": "vdi"},
     {"runs": "run"},
 ]

@@ -31,7 +31,7 @@ def test_nothing_is_found_in_a_driver_that_only_hands_on(relay: Callable[[str], 
 
 
 def test_a_flush_that_is_not_forwarded_is_found(relay: Callable[[str], Driver]) -> None:
-    outcomes = (run(relay("deaf"), ExploringTape(seed)) for seed in range(120))
+    outcomes = (run(relay("deaf"), ExploringTape(seed)) for seed in range(150, 350))
     found = next(outcome for outcome in outcomes if outcome.failure)
     assert found.kind.startswith("lost after")
     assert "power loss" in found.kind
