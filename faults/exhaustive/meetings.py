@@ -69,7 +69,7 @@ MEETINGS: tuple[Meeting, ...] = (
     # Entries in doubt.
     Meeting("w0+5; w0 f | w0+1 f", DOUBT),
     Meeting("w0+5; w0 r0 | f w0+6 f", DOUBT),
-    Meeting("w0+5; w0 w0+6 wb+7 w0+4", DOUBT),
+    Meeting("w0+5; w0 w0+6 wb+7 w0+4 w0+8 w0+9", DOUBT),
     Meeting("w0+3 w0+4; w0 f | ws+3 f | d0+5", DOUBT),
     Meeting("w0+5; w0 f r0 zb f r0 | r0", (*DOUBT, *DOUBT_TWICE)),
     Meeting("; w0 zb r0 | w0+4 f", (*DOUBT, *DOUBT_TWICE)),
@@ -79,6 +79,7 @@ MEETINGS: tuple[Meeting, ...] = (
     Meeting("w0 w0+1 // f"),
     Meeting("w0 // u0 // r0"),
     Meeting("w0 wb+1 // w0 | wb+1 f // r0"),
+    Meeting("w0 w0+1 f // w0 | w0+1 w1+1 | w1 w0"),
     Meeting("w0; f // w1 f", LOST),
     Meeting("w0; f // r0 | w1 f // r0", LOST),
     Meeting("w0+1 f; w0 | f // w0 | d0+1 f // r0", LOST),
