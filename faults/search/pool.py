@@ -66,7 +66,7 @@ def _feed(
     pending: set[Future[R]] = set()
     while not is_over():
         while len(pending) < ahead and (job := next(jobs, None)) is not None:
-            pending.add(pool.submit(work, job))
+            pending.add(pool.submit(_do, work, job))
         if not pending:
             return
         done, pending = wait(pending, return_when="FIRST_COMPLETED")
@@ -88,6 +88,17 @@ def batches(first: int, runs: int | None, size: int) -> Iterator[range]:
 def cores() -> int:
     """How many processes can run at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _do(work: Callable[[J], R], job: J) -> R:
+    """In a process of the pool. If it is ended meanwhile, what the job has made is cleared away first."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return work(job)
+    except KeyboardInterrupt:
+        os._exit(1)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _serve_parent() -> None:
