@@ -94,12 +94,12 @@ class Session:
         """Run the closing steps. Raises StorageError or DiskFailed; the image is safe to open even then."""
         if self._beginning is not None:
             await asyncio.wait([self._beginning])  # nobody waits for it any more, but it goes on
+        if self.begun:  # also on a disk that has stopped: no I/O outlives the storage
+            await self._slots.drain()
+            await self._metadata.drain()
         self._lifecycle.refuse_if_failed()
         if not self.begun:
             return
-        await self._slots.drain()
-        await self._metadata.drain()
-        self._lifecycle.refuse_if_failed()
         await self._settle()
         if self._is_dynamic():
             await self._cut()

@@ -288,6 +288,29 @@ async def test_close_waits_for_a_window_that_nobody_waits_for() -> None:
     assert not storage.in_flight
 
 
+async def test_close_of_a_disk_that_has_stopped_waits_for_a_window_too() -> None:
+    #  t   window      flush       close
+    #  0   resize
+    #  1               fails
+    #  2                           waits
+    #  3   ends                    raises
+    storage = GatedStorage(make_image())
+    disk = await aiovdi.open(storage, "r+")
+    grow = storage.hold("resize", count=1)
+    request = asyncio.create_task(disk.pwrite(b"x", 0))
+    await grow.caught()
+    disk._lifecycle.fail(OSError(5, "as the test wants it"))
+    request.cancel()
+    close = asyncio.create_task(disk.close())
+    await turns()
+    assert not close.done()
+    grow.release()
+    with pytest.raises(aiovdi.DiskFailed):
+        await close
+    await asyncio.wait([request])
+    assert not storage.in_flight
+
+
 async def test_a_fixed_image_keeps_its_length_and_its_count() -> None:
     image = make_image(blocks=4, image_type=2, entries=range(4), slots={3: b"3" * BLOCK})
     storage = GatedStorage(image)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from aiovdi.driver.disk import Disk
 from faults.corpus.catalogue import bug
 from faults.runs.run import Outcome, Script, run
 from faults.runs.workload import Request
@@ -29,8 +30,16 @@ BESIDE_FUA = Script(
 )
 
 
-def replayed(target: Target, name: str, script: Script) -> Outcome:
+def replayed(target: Target, name: str, script: Script = Script()) -> Outcome:  # noqa: B008  (nothing changes it)
     return run(target, ReplayTape(load((TAPES / name).read_text(encoding="ascii"))), script=script)
+
+
+class ClosesUnderItsWindow(Disk):
+    """The close as it was: a disk that has stopped waits for nothing."""
+
+    async def _finish(self) -> None:
+        self._lifecycle.refuse_if_failed()
+        await super()._finish()
 
 
 def test_a_flush_is_no_success_where_an_fua_write_beside_it_failed() -> None:
@@ -39,3 +48,10 @@ def test_a_flush_is_no_success_where_an_fua_write_beside_it_failed() -> None:
     assert broken.failure is not None
     assert "holds zeros, expected X2 in sector 1" in broken.failure
     assert replayed(VDI(), "flush-beside-fua.json", BESIDE_FUA).failure is None
+
+
+def test_a_disk_that_has_stopped_closes_only_when_the_window_that_is_being_made_has_ended() -> None:
+    """The last clean slot is taken, so the next window is begun; an FUA write fails; close; the window's I/Os come."""
+    broken = replayed(VDI(ClosesUnderItsWindow), "close-beside-window.json")
+    assert broken.kind == "late"
+    assert replayed(VDI(), "close-beside-window.json").failure is None
