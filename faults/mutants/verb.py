@@ -18,6 +18,8 @@ __all__ = ["MODULES", "add_arguments", "mutants"]
 
 MODULES = (
     "aiovdi.driver.disk",
+    "aiovdi.driver.writepath",
+    "aiovdi.driver.inplace",
     "aiovdi.driver.allocation",
     "aiovdi.driver.slots",
     "aiovdi.driver.metadata",
