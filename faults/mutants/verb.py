@@ -53,6 +53,8 @@ def mutants(options: Namespace) -> int:
     """Try every mutant."""
     sources = {module: _source(module) for module in options.modules or MODULES}
     chosen = list(_chosen(sources, options))
+    if not chosen:
+        raise ValueError(f"found no mutant of {', '.join(sources)} that was asked for; --list tells which there are")
     if options.list:
         print("\n".join([*describe(), "", *map(str, chosen), f"{len(chosen)} mutants"]))
         return 0
@@ -65,9 +67,14 @@ def mutants(options: Namespace) -> int:
 
 
 def _source(module: str) -> str:
-    spec = find_spec(module)
+    try:
+        spec = find_spec(module)
+    except ModuleNotFoundError:  # of the package that it would be in
+        spec = None
     if spec is None or spec.origin is None:
         raise ValueError(f"module {module!r}: there is none")
+    if not spec.has_location:
+        raise ValueError(f"module {module!r}: found {spec.origin}, expected a file of Python")
     return Path(spec.origin).read_text(encoding="utf-8")
 
 

@@ -328,6 +328,17 @@ def test_the_command_finds_a_lock_that_is_leaked() -> None:
     assert (told["mutants"], told["killed"], told["open"]) == (1, 1, [])
 
 
-def test_a_module_that_there_is_not_is_an_error_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["mutants", "aiovdi.driver.nothing"]) == 2
-    assert "aiovdi.driver.nothing" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["aiovdi.driver.nothing"], "there is none"),
+        (["aiovdi.nothing.at_all"], "there is none"),
+        (["sys"], "found built-in, expected a file of Python"),
+        (["aiovdi.settling", "--only", "zzz"], "found no mutant of aiovdi.settling"),
+    ],
+)
+def test_what_cannot_be_tried_is_an_error_of_the_command(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mutants", *words]) == 2
+    assert expected in capsys.readouterr().err
