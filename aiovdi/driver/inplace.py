@@ -63,6 +63,8 @@ class InPlaceWriter(Reader):
 
     def _in_place_ended(self, slot: Slot, length: int, done: Callable[[bool], object], result: int | Exception) -> None:
         self._unpin(range(slot, slot + 1))
-        # A flush that has failed since may have taken the data with it.
-        done(result == length and self._lifecycle.failure is None)
-        self._lifecycle.end()
+        try:
+            # A flush that has failed since may have taken the data with it.
+            done(result == length and self._lifecycle.failure is None)
+        finally:
+            self._lifecycle.end()

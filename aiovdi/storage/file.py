@@ -119,7 +119,10 @@ class FileStorage:
     def begin_write(self, data: memoryview, offset: int, done: Told) -> bool:
         if offset + len(data) > self._size or len(data) > _QUEUED_MAX or self._direct or self._closing is not None:
             return False
-        self._writers.begin(self._fd, data, offset, done)
+        try:
+            self._writers.begin(self._fd, data, offset, done)
+        except OSError:  # pwrite_some will tell
+            return False
         return True
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
@@ -167,9 +170,11 @@ class FileStorage:
         await to_the_end(self._closing)
 
     async def _close(self) -> None:
-        await self._writers.close()
-        with SettlingThreads(1) as closer:
-            await wrap(self._settle_and_close)(executor=closer)
+        try:
+            await self._writers.close()
+        finally:
+            with SettlingThreads(1) as closer:
+                await wrap(self._settle_and_close)(executor=closer)
 
     def _settle_and_close(self) -> None:
         self._writers.shutdown()

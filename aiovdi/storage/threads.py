@@ -6,12 +6,14 @@ asyncio's default executor is small and shared with everybody, so each file has 
 is one already; so do uvloop and the debug mode), which is what lets ``aiofiles.os.wrap`` await it.
 
 Rule 1: what was submitted runs to its end. A cancelled caller waits for it; see `aiovdi.settling`.
-Rule 2: a job holds its arguments, so a buffer outlives its I/O even when the loop is gone.
+Rule 2: a job holds its arguments until it has run, so a buffer outlives its I/O even when the loop is gone,
+    and not its caller's wait.
 """
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from aiovdi.settling import Settling
@@ -29,22 +31,19 @@ class SettlingThreads(ThreadPoolExecutor):
         """Run ``fn`` on a thread. Returns a `Settling` future of the running loop."""
         loop = asyncio.get_running_loop()
         future: Settling[Any] = Settling(loop=loop)
-        super().submit(_run, loop, future, fn, args, kwargs)
+        super().submit(_run, loop, future, [partial(fn, *args, **kwargs)])
         return future
 
 
-def _run(
-    loop: asyncio.AbstractEventLoop,
-    future: Settling[Any],
-    fn: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> None:
+def _run(loop: asyncio.AbstractEventLoop, future: Settling[Any], job: list[Callable[[], Any]]) -> None:
+    call = job.pop()
     try:
-        result = fn(*args, **kwargs)
+        result = call()
     except BaseException as error:  # it belongs to whoever awaits
+        del call
         _tell(loop, future.set_exception, error)
     else:
+        del call  # its buffer is the caller's again
         _tell(loop, future.set_result, result)
 
 

@@ -18,6 +18,7 @@ Measured with uvloop beside an executor's thread for each write and beside io_ur
 
 import asyncio
 import contextlib
+import errno
 import os
 import threading
 from collections import deque
@@ -55,16 +56,21 @@ class Writers:
         self._number = 0
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._bell = (-1, -1)  # a pipe: written to by the threads, watched by the loop
+        self._bell: tuple[int, int] | None = None  # a pipe: written to by the threads, watched by the loop
         self._look_timer: asyncio.TimerHandle | None = None
+        self._is_watched = False
         self._idle: Settling[None] | None = None
         self._seat = threading.Lock()
         self._has_heard = False  # something has ended since the last look
 
     def begin(self, fd: int, data: memoryview, offset: int, done: Told) -> None:
-        """Write up to ``len(data)`` bytes. ``done`` gets their count, or the OSError of pwrite(2)."""
+        """Write up to ``len(data)`` bytes. ``done`` gets their count, or the OSError of pwrite(2).
+
+        Raises:
+            OSError: there is no descriptor, or no thread, to be had. Nothing was begun.
+        """
         if self._loop is None:
-            self._start()
+            self._loop = self._start()
         if self._look_timer is None:
             self._look_soon()
         self._number = number = self._number + 1
@@ -73,7 +79,7 @@ class Writers:
 
     def pwrite(self, fd: int, data: memoryview, offset: int) -> Settling[int]:
         """The same as a future."""
-        future: Settling[int] = Settling(loop=self._loop)
+        future: Settling[int] = Settling()
         self.begin(fd, data, offset, partial(_settle, future))
         return future
 
@@ -84,47 +90,66 @@ class Writers:
 
     async def close(self) -> None:
         """Let what is queued end, then leave the loop and end the threads."""
-        if self._told:
-            self._idle = Settling(loop=self._loop)
-            await self._idle
-        if self._loop is not None and self._threads:
-            self._loop.remove_reader(self._bell[0])
+        if self._loop is not None and not self._loop.is_closed():
+            if self._told:
+                self._idle = Settling(loop=self._loop)
+                await self._idle
             if self._look_timer is not None:
                 self._look_timer.cancel()
+            if self._bell is not None:
+                self._loop.remove_reader(self._bell[0])
+                self._is_watched = False
         self.shutdown()
 
     def shutdown(self) -> None:
-        """Without a loop: wait until the threads have done what is queued, and end them. Idempotent."""
+        """From any thread: wait until the threads have done what is queued, and end them. Idempotent."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
-            thread.join()
+            if thread is not threading.current_thread():  # where the garbage collector may run, too
+                thread.join()
         self._threads.clear()
-        for end in self._bell:
-            if end >= 0:
-                os.close(end)
-        self._bell = (-1, -1)
+        bell, self._bell = self._bell, None
+        if bell is None or self._loop is None:
+            return
+        if self._is_watched:
+            # Were it closed before the loop knows, the next descriptor of this number would not be heard.
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(_leave, self._loop, bell)
+                return
+        _close_both(bell)
 
-    def _start(self) -> None:
-        self._bell = os.pipe()
-        for end in self._bell:
+    def _start(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.get_running_loop()
+        bell = os.pipe()
+        for end in bell:
             os.set_blocking(end, False)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._bell[0], self._answer)
-        self._send_thread()
+        try:
+            self._send_thread(loop, bell[1])
+        except BaseException:
+            _close_both(bell)
+            raise
+        self._bell = bell
+        loop.add_reader(bell[0], self._answer)
+        self._is_watched = True
+        return loop
 
-    def _send_thread(self) -> None:
-        # A daemon: a program that ends without closing its storage must not wait for it for ever.
+    def _send_thread(self, loop: asyncio.AbstractEventLoop, bell: int) -> None:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         if len(self._threads) >= self._count:
             return
-        arguments = (self._loop, self._jobs, self._seat, self._ended, self._bell[1])
+        arguments = (loop, self._jobs, self._seat, self._ended, bell)
+        # A daemon: a program that ends without closing its storage must not wait for it for ever.
         thread = threading.Thread(target=_write_all, args=arguments, name="aiovdi-write", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # Python's word for EAGAIN
+            raise OSError(errno.EAGAIN, str(error)) from error
         self._threads.append(thread)
-        thread.start()
 
     def _answer(self) -> None:
         """The bell has rung."""
+        assert self._bell is not None
         with contextlib.suppress(BlockingIOError):
             os.read(self._bell[0], 4096)
         self._take_in()
@@ -136,20 +161,38 @@ class Writers:
     def _look(self) -> None:
         """Now and then, while something is under way."""
         self._look_timer = None
-        if not self._jobs.empty() and not self._has_heard and not self._ended:
-            self._send_thread()
+        is_stuck = not self._jobs.empty() and not self._has_heard and not self._ended
         self._has_heard = False
         self._take_in()
         if self._told and self._look_timer is None:
             self._look_soon()
+        if is_stuck and self._bell is not None:
+            assert self._loop is not None
+            with contextlib.suppress(OSError):  # the next look tries again
+                self._send_thread(self._loop, self._bell[1])
 
     def _take_in(self) -> None:
         while self._ended:
             self._has_heard = True
             number, result = self._ended.popleft()
-            self._told.pop(number)(result)
+            told = self._told.pop(number)
+            try:
+                told(result)
+            except Exception as error:  # the others are told all the same
+                assert self._loop is not None
+                self._loop.call_exception_handler({"message": "told of the end of a write", "exception": error})
         if not self._told and self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
+
+
+def _leave(loop: asyncio.AbstractEventLoop, bell: tuple[int, int]) -> None:
+    loop.remove_reader(bell[0])
+    _close_both(bell)
+
+
+def _close_both(pipe: tuple[int, int]) -> None:
+    for end in pipe:
+        os.close(end)
 
 
 def _settle(future: Settling[int], result: int | Exception) -> None:
@@ -180,6 +223,7 @@ def _write_all(
             result = os.pwrite(fd, data, offset)
         except Exception as error:  # it belongs to whoever waits
             result = error
+        del job, data  # it is the caller's again
         if loop.is_closed():  # nobody is left to be told
             continue
         ended.append((number, result))

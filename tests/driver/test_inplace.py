@@ -210,3 +210,17 @@ async def test_a_pwrite_is_not_acknowledged_when_a_flush_has_failed_between_its_
         await task
     with pytest.raises(DiskFailed):
         await disk.close()
+
+
+async def test_who_raises_when_told_does_not_keep_the_disk_open() -> None:
+    disk, storage = await opened()
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["exception"]))
+
+    def fail(_: bool) -> None:
+        raise ValueError("as the test wants it")
+
+    assert disk.begin_pwrite(memoryview(b"news"), 0, fail)
+    await disk.close()
+    assert [type(each) for each in complaints] == [ValueError]
+    assert not storage.in_flight

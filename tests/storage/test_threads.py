@@ -101,3 +101,10 @@ def test_an_argument_outlives_the_loop_until_its_job_has_ended(threads: Settling
     assert alive() is not None
     gate.set()
     assert seen.wait(60)
+
+
+async def test_a_caller_has_its_buffer_back_when_the_job_has_ended(threads: SettlingThreads) -> None:
+    for _ in range(50):
+        data = bytearray(100)
+        await wrap(len)(memoryview(data), executor=threads)
+        data.extend(b"y")

@@ -158,3 +158,58 @@ async def test_close_lets_what_is_queued_end_and_leaves_nothing_open(fd: int) ->
 
 async def test_what_never_wrote_closes_too() -> None:
     await Writers(2).close()
+
+
+async def test_a_caller_has_its_buffer_back_when_the_write_has_ended(writers: Writers, fd: int) -> None:
+    data = bytearray(b"x" * 100)
+    await writers.pwrite(fd, memoryview(data), 0)
+    data.extend(b"y")
+
+
+async def test_the_next_descriptor_of_the_same_number_is_heard_after_a_storage_was_dropped(fd: int) -> None:
+    writers = Writers(1)
+    await writers.pwrite(fd, memoryview(b"x"), 0)
+    bell = writers._bell
+    assert bell is not None
+    await asyncio.to_thread(writers.shutdown)  # as the garbage collector does, on any thread
+    await asyncio.sleep(0.01)
+    for end in bell:
+        with pytest.raises(OSError, match="descriptor"):
+            os.fstat(end)
+    heard = asyncio.Event()
+    reading, writing = os.pipe()
+    assert {reading, writing} == set(bell)
+    asyncio.get_running_loop().add_reader(reading, heard.set)
+    os.write(writing, b"!")
+    async with asyncio.timeout(10):
+        await heard.wait()
+    asyncio.get_running_loop().remove_reader(reading)
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_where_no_thread_can_be_had_that_is_the_error_and_the_next_write_tries_again(
+    writers: Writers, fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(BlockingIOError, match="can't start new thread"):
+            await writers.pwrite(fd, memoryview(b"x"), 0)
+    assert not writers.is_busy
+    assert await writers.pwrite(fd, memoryview(b"x"), 0) == 1
+
+
+async def test_who_raises_when_told_keeps_the_others_from_nothing(writers: Writers, fd: int) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["exception"]))
+    error = ValueError("as the test wants it")
+
+    def fail(_: int | Exception) -> None:
+        raise error
+
+    writers.begin(fd, memoryview(b"x"), 0, fail)
+    assert await writers.pwrite(fd, memoryview(b"x"), 0) == 1
+    assert complaints == [error]
