@@ -13,14 +13,18 @@ from aiovdi.units import Slot
 from tests.driver.gated import GatedStorage, turns
 from tests.driver.images import BLOCK, FREE, ZERO, Naive, make_image
 
-ENTRIES = [1, FREE, 0, ZERO, 2, 2]
-"""Blocks 4 and 5 share a slot."""
+ENTRIES = [1, FREE, 0, ZERO, 2, 2, 8]
+"""Blocks 4 and 5 share a slot, and block 6 has one that there cannot be."""
+
+
+FILE = 1024 + 9 * BLOCK
+"""The file has room for all of them."""
 
 
 async def opened(**traits: object) -> tuple[Disk, GatedStorage]:
     """A disk on which a session has begun."""
     slots = {slot: bytes([65 + slot]) * BLOCK for slot in range(3)}
-    storage = GatedStorage(make_image(entries=ENTRIES, slots=slots), begins=True, **traits)  # type: ignore[arg-type]
+    storage = GatedStorage(make_image(entries=ENTRIES, slots=slots, file_size=FILE), begins=True, **traits)  # type: ignore[arg-type]
     disk = await aiovdi.open(storage, "r+")
     await disk.pwrite(b"!", 0)
     return disk, storage
@@ -50,6 +54,7 @@ async def test_a_write_into_a_mapped_block_is_begun_and_told_when_it_has_ended(
         (b"x", BLOCK),  # no slot
         (b"x", 3 * BLOCK),  # reads as zeros
         (b"x", 4 * BLOCK),  # shares its slot
+        (b"x", 6 * BLOCK),  # its slot lies past the last one
         (b"xx", 3 * BLOCK - 1),  # two blocks
         (b"", 0),
         (b"x", 8 * BLOCK),  # past the end
@@ -65,6 +70,14 @@ async def test_what_is_not_plain_is_left_to_pwrite(data: bytes, offset: int) -> 
     await turns()
     assert len(storage.trace) == before
     await disk.close()
+
+
+async def test_nothing_is_begun_past_the_end_within_the_last_block() -> None:
+    storage = GatedStorage(make_image(entries=ENTRIES[:3], blocks=3, disk_size=3 * BLOCK - 1024), begins=True)
+    async with aiovdi.open(storage, "r+") as disk:
+        await disk.pwrite(b"!", 0)
+        assert not disk.begin_pwrite(memoryview(b"xx"), disk.size - 1, pytest.fail)
+        assert disk.begin_pwrite(memoryview(b"xx"), disk.size - 2, lambda _: None)
 
 
 async def test_nothing_is_begun_before_the_session_or_after_its_end() -> None:
