@@ -22,7 +22,7 @@ class UnderWay:
 
     def __init__(self) -> None:
         self.count = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._none: Settling[None] | None = None
 
     def begin(self) -> None:
@@ -35,7 +35,7 @@ class UnderWay:
         if not self.count and self._none is not None and not self._none.done():
             self._none.set_result(None)
 
-    def keep(self, task: asyncio.Task[None]) -> None:
+    def keep(self, task: asyncio.Task[object]) -> None:
         """Hold ``task`` until it is done: the loop would not."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

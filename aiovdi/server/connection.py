@@ -32,7 +32,7 @@ class Connection(asyncio.BufferedProtocol):
     Args:
         commons: what it shares with the others.
         lost: told when it is gone; its requests may still be under way.
-        welcome: False: there are too many already.
+        welcome: False: there are too many already, or the server ends.
     """
 
     def __init__(self, commons: Commons, lost: Callable[["Connection"], None], *, welcome: bool = True) -> None:
@@ -52,14 +52,18 @@ class Connection(asyncio.BufferedProtocol):
         self._early = bytearray()  # came in over TLS before its transport did
         self._is_encrypted = self._is_lost = False
         self._is_reading = True
-        self._is_ending = False
+        self._is_made = self._is_ending = False
 
     # From the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._is_made = True
+        if self._is_ending:  # the server's end came between the accept and this
+            self._transport.abort()
+            return
         if not self._welcome:
-            self.drop("too many connections")
+            self.drop("too many connections, or the server ends")
             return
         self._transport.set_write_buffer_limits(high=0)
         self.heard_at = self._loop.time()
@@ -127,14 +131,16 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Send what is left, then close."""
         self._is_ending = True
-        self._transport.close()
+        if self._is_made:
+            self._transport.close()
 
     def drop(self, reason: str) -> None:
         """Close without another word."""
         _log.info("dropped a client: %s", reason)
         self._commons.counters.refused += 1
         self._is_ending = True
-        self._transport.abort()
+        if self._is_made:
+            self._transport.abort()
 
     def end(self) -> None:
         """The server ends: answer what the client has asked, then close."""

@@ -24,7 +24,7 @@ from aiovdi.server.export import Offer
 from aiovdi.server.limits import Limits
 from aiovdi.server.listening import is_private
 from aiovdi.server.uri import is_unix, uri
-from aiovdi.settling import Settling
+from aiovdi.settling import Settling, own, to_the_end
 
 __all__ = ["Server"]
 
@@ -53,6 +53,7 @@ class Server:
         self._sockets: list[socket.socket] = []
         self._deserted = asyncio.Event()
         self._empty: asyncio.Future[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def listen(self, sockets: Iterable[socket.socket]) -> None:
@@ -92,6 +93,11 @@ class Server:
 
     async def close(self) -> None:
         """Let nobody in, answer what was asked, see everybody off. Idempotent. A cancel does not hurry it."""
+        if self._closing is None or self._closing.cancelled():  # by the loop's end, which spares no task
+            self._closing = own(self._close())
+        await to_the_end(self._closing)
+
+    async def _close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
         for server in self._listening:
@@ -101,9 +107,11 @@ class Server:
         late = self._loop.call_later(self._commons.limits.drain_seconds or 0.0, self._abort_all)
         if self._commons.limits.drain_seconds is None:
             late.cancel()
-        await self._until_empty()
-        late.cancel()
-        await self._commons.under_way.none()
+        try:
+            await self._until_empty()
+        finally:  # also when the loop's end has cancelled every task, and this one with them
+            late.cancel()
+            await self._commons.under_way.none()
 
     async def _until_empty(self) -> None:
         if self._connections:
@@ -115,10 +123,12 @@ class Server:
             connection.drop("it did not take its answers before the end")
 
     def _connection(self) -> Connection:
-        welcome = len(self._connections) < self._commons.limits.connections_max
+        is_closing = self._closing is not None
+        welcome = not is_closing and len(self._connections) < self._commons.limits.connections_max
         connection = Connection(self._commons, self._lost, welcome=welcome)
         self._commons.counters.connections += 1
-        self._connections.add(connection)
+        if not is_closing:  # else it was accepted just before, and asyncio may never give it a transport to lose
+            self._connections.add(connection)
         return connection
 
     def _lost(self, connection: Connection) -> None:

@@ -10,7 +10,8 @@ Rule 1: it reads only while it can serve. With a backlog, or with replies that t
     stops reading; the client's own socket fills, and nobody else notices.
 Rule 2: a request that has begun runs to its end, also when the client is gone. Then its reply is dropped.
 Rule 3: the memory of a request is accounted for until its reply has left this process.
-Rule 4: replies that come of one turn of the loop go out in one write.
+Rule 4: a request that somebody cancels has no reply, and its client could wait for ever: it is dropped.
+Rule 5: replies that come of one turn of the loop go out in one write.
 """
 
 import asyncio
@@ -232,31 +233,47 @@ class Session:
             self._start(request, request.length)
 
     def _start(self, request: Request, length: int) -> None:
-        self._commons.under_way.keep(self._loop.create_task(self._answer(request, length)))
+        task = self._loop.create_task(self._answer(request))
+        self._commons.under_way.keep(task)
+        task.add_done_callback(partial(self._ended, request, length))
 
     def _memory_for(self, length: int) -> bytearray | None:
         """For a payload that the client is about to send."""
         if not self._memory.take(length):
             return None
-        self._payload = self._commons.payloads.take(length)
+        try:
+            self._payload = self._commons.payloads.take(length)
+        except MemoryError:
+            self._memory.answered(length)
+            self._link.drop(f"there is no memory for {length} bytes of payload")
+            return None
         return self._payload
 
-    async def _answer(self, request: Request, length: int) -> None:
+    async def _answer(self, request: Request) -> Reply:
         try:
-            reply = await self._service.ways[request.command](request)
+            return await self._service.ways[request.command](request)
         except Exception as error:
-            reply = [self._service.refusal(request, error)]
             self._note(error)
-        self._answered(request, length, reply)
+            return [self._service.refusal(request, error)]
+
+    def _ended(self, request: Request, length: int, task: asyncio.Task[Reply]) -> None:
+        """The task is done, in whatever way: one that is cancelled before its first step runs no line of its own."""
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None:
+            self._answered(request, length, task.result())
+            return
+        if not isinstance(error, asyncio.CancelledError):
+            self._note(error)
+        self._account(length)
+        if not self._is_lost:
+            self._backlog.clear()
+            self._link.drop("a request of it ended without a reply")
 
     def _answered(self, request: Request, length: int, reply: Reply) -> None:
         if isinstance(request.payload, bytearray):
             self._commons.payloads.give(request.payload)
-        self._under_way -= 1
-        self._commons.under_way.end()
-        self._memory.answered(length)
+        self._account(length)
         if self._is_lost:
-            self._memory.sent()
             return
         self._ready += reply
         if self._under_way or self._is_scheduled:
@@ -264,7 +281,15 @@ class Session:
         else:
             self._serve()  # no other reply can come in this turn, to go out with this one
 
-    def _note(self, error: Exception) -> None:
+    def _account(self, length: int) -> None:
+        """A request that took ``length`` bytes of memory is under way no longer."""
+        self._under_way -= 1
+        self._commons.under_way.end()
+        self._memory.answered(length)
+        if self._is_lost:
+            self._memory.sent()
+
+    def _note(self, error: BaseException) -> None:
         self._commons.counters.errors += 1
         if not isinstance(error, VDIError | OSError | MemoryError):
             self._loop.call_exception_handler({"message": "a request failed for no good reason", "exception": error})

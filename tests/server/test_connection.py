@@ -6,10 +6,13 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, call
 
 import pytest
 
-from aiovdi.server import Limits
+from aiovdi.server import Limits, Offer
+from aiovdi.server.commons import Commons
+from aiovdi.server.connection import Connection
 from aiovdi.server.tls import server_context
 from aiovdi.units import KiB, MiB
 from tests.certificates import Papers
@@ -82,6 +85,15 @@ async def test_abort_is_acknowledged_and_is_no_fault(serving: Any, export: Any) 
         assert (await client.option(2))[-1][0] == ACK
         assert await client.is_dropped()
         assert it.server.counters.refused == 0
+
+
+@pytest.mark.parametrize("how", ["end", "close", "drop"])
+async def test_what_ends_before_it_has_a_transport_ends_as_soon_as_it_has_one(export: Any, how: str) -> None:
+    connection = Connection(Commons.of([Offer(export=export)], Limits(), None), lambda _: None)
+    getattr(connection, how)(*["because"] if how == "drop" else [])
+    transport = Mock()
+    connection.connection_made(transport)
+    assert transport.mock_calls == [call.abort()]
 
 
 # TLS

@@ -1,7 +1,10 @@
 """The server as a whole: who is let in, who has to go, and an end that leaves nothing under way."""
 
 import asyncio
+import socket
+from contextlib import suppress
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -60,6 +63,99 @@ async def test_the_end_waits_for_what_is_under_way_and_answers_it(serving: Any, 
         assert await client.is_dropped()
         await end
     assert export.ended == ["write"]
+
+
+async def test_two_ends_at_once_are_one(serving: Any, export: Any, eventually: Any) -> None:
+    export.gate.clear()
+    async with serving(export) as it:
+        client = await it.client()
+        client.ask(client.WRITE, 0, data=b"x", cookie=1)
+        await eventually(lambda: export.calls == ["write"])
+        ends = [asyncio.create_task(it.server.close()) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        assert not any(end.done() for end in ends)
+        export.gate.set()
+        assert (await client.reply()).cookie == 1
+        done, _ = await asyncio.wait(ends, timeout=20)
+        assert done == set(ends)
+
+
+@pytest.mark.parametrize("whom", ["the caller", "every task but the requests"])
+async def test_an_end_that_is_cancelled_still_waits_for_what_is_under_way(
+    serving: Any, export: Any, eventually: Any, whom: str
+) -> None:
+    #  t   client           closer                    export
+    #  0   WRITE                                      waits at the gate
+    #  1                    closes
+    #  2                    is cancelled: waits on
+    #  3                                              the gate opens: the write ends
+    #  4                    has ended, cancelled
+    export.gate.clear()
+    async with serving(export, limits=Limits(drain_seconds=0.01)) as it:
+        client = await it.client()
+        client.ask(client.WRITE, 0, data=b"x")
+        await eventually(lambda: export.calls == ["write"])
+        spared = {asyncio.current_task(), *it.server._commons.under_way._tasks}
+        end = asyncio.create_task(it.server.close())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for task in [end] if whom == "the caller" else asyncio.all_tasks() - spared:
+            task.cancel()
+        await eventually(lambda: not it.server._connections)  # the drain has ended; the request has not
+        await asyncio.sleep(0.01)
+        assert not end.done()
+        export.gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await end
+        assert export.ended == ["write"]
+        await it.server.close()
+
+
+@pytest.mark.parametrize("turns", [0, 2, 3, 4, 5])
+async def test_a_connection_that_comes_with_the_end_is_not_served(export: Any, turns: int) -> None:
+    #  turns of the loop from connect to close; after the first there is a socket and no protocol: see the next test
+    server = Server([Offer(export=export)], limits=Limits(drain_seconds=None))
+    (listener,) = tcp_sockets("127.0.0.1", 0)
+    await server.listen([listener])
+    with socket.create_connection(listener.getsockname()) as client:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await server.close()
+        assert not server._connections
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not server._connections
+        client.settimeout(20)
+        with suppress(ConnectionResetError):
+            while await asyncio.to_thread(client.recv, 100):  # the greeting, perhaps, and then the end
+                pass
+
+
+async def test_what_asks_for_a_protocol_after_the_end_has_begun_cannot_hold_it_up(
+    serving: Any, export: Any, eventually: Any
+) -> None:
+    #  t   asyncio                                  server
+    #  0   accepts a socket
+    #  1                                            begins to close
+    #  2   makes its protocol
+    #  3   sees that nobody listens, gives up on
+    #      it, and tells the protocol nothing
+    #  4                                            closes all the same
+    export.gate.clear()
+    async with serving(export) as it:
+        client = await it.client()
+        client.ask(client.WRITE, 0, data=b"x")
+        await eventually(lambda: export.calls == ["write"])
+        end = asyncio.create_task(it.server.close())
+        await asyncio.sleep(0.01)
+        late = it.server._connection()
+        export.gate.set()
+        await end
+        transport = Mock()
+        late.connection_made(transport)
+        transport.abort.assert_called_once_with()
+        transport.write.assert_not_called()
 
 
 async def test_a_client_that_does_not_take_its_answers_cannot_hold_up_the_end(

@@ -312,3 +312,100 @@ async def test_the_end_of_the_server_waits_for_a_begun_write_of_a_client_that_is
         assert not closing.done()
         export.begun[0][2](True)
         await closing
+
+
+@pytest.mark.parametrize("when", ["before its first step", "at the disk"])
+async def test_a_request_that_is_cancelled_costs_its_client_the_connection_and_nobody_else_anything(
+    serving: Any, export: Any, eventually: Any, when: str
+) -> None:
+    #  t   client           somebody                  server
+    #  0   WRITE
+    #  1                    cancels all tasks
+    #  2   is dropped                                 has its memory back, and can close
+    async with serving(export, limits=Limits(own_bytes=0)) as it:
+        under_way, pool = it.server._commons.under_way, it.server._commons.pool
+        client, other = await it.client(), await it.client()
+        if when == "at the disk":
+            export.gate.clear()
+            client.ask(client.WRITE, 0, data=b"x" * (128 * KiB))
+            await eventually(lambda: export.calls == ["write"])
+            (task,) = under_way._tasks
+            task.cancel()
+        else:
+            keep = under_way.keep
+            under_way.keep = lambda task: (keep(task), task.cancel())
+            client.ask(client.WRITE, 0, data=b"x" * (128 * KiB))
+        assert await client.is_dropped()
+        assert export.ended == []
+        assert (under_way.count, pool.lent) == (0, 0)
+        export.gate.set()
+        under_way.keep = type(under_way).keep.__get__(under_way)
+        assert (await other.whole(other.FLUSH)).error == 0
+        await it.server.close()
+
+
+async def test_nothing_more_is_begun_for_a_client_of_which_a_request_was_cancelled(
+    serving: Any, export: Any, eventually: Any
+) -> None:
+    export.gate.clear()
+    async with serving(export, limits=Limits(requests_max=1)) as it:
+        client = await it.client()
+        client.ask(client.WRITE, 0, data=b"x")
+        client.ask(client.WRITE, 1, data=b"y")
+        await eventually(lambda: export.calls == ["write"])
+        (task,) = it.server._commons.under_way._tasks
+        task.cancel()
+        assert await client.is_dropped()
+        assert export.calls == ["write"]
+
+
+async def test_a_request_without_a_reply_is_told_to_the_loop_and_ends_the_connection(
+    serving: Any, export: Any, eventually: Any
+) -> None:
+    told: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+    unspeakable = RuntimeError("no words for it")
+
+    def refusal(*_: object) -> bytes:
+        raise unspeakable
+
+    async with serving(export) as it:
+        client = await it.client()
+        (connection,) = it.server._connections
+        connection.session._service.refusal = refusal
+        export.fail()
+        client.ask(client.WRITE, 0, data=b"x")
+        assert await client.is_dropped()
+        assert told == [unspeakable]
+        assert it.server._commons.under_way.count == 0
+
+
+@pytest.mark.parametrize("has_to_wait", [False, True])
+async def test_a_payload_for_which_there_is_no_memory_leaves_nothing_lent(
+    serving: Any, export: Any, eventually: Any, has_to_wait: bool
+) -> None:
+    #  pool of 1 MiB
+    #  t   first                    second                      system
+    #  0   WRITE 1 MiB, no data
+    #  1                            WRITE 1 MiB: waits for it
+    #  2                                                        has no memory any more
+    #  3   is gone                  its turn: is dropped
+    def take(length: int) -> bytearray:
+        raise MemoryError
+
+    async with serving(export, limits=Limits(own_bytes=0, pool_bytes=1 * MiB)) as it:
+        pool = it.server._commons.pool
+        first, second = await it.client(), await it.client()
+        if has_to_wait:
+            first.ask(first.WRITE, 0, 1 * MiB)
+            await eventually(lambda: pool.lent == 1 * MiB)
+            second.ask(second.WRITE, 0, 1 * MiB)
+            await eventually(lambda: pool.is_short)
+            it.server._commons.payloads.take = take
+            first.writer.transport.abort()
+        else:
+            it.server._commons.payloads.take = take
+            second.ask(second.WRITE, 0, 1 * MiB)
+        assert await second.is_dropped()
+        await eventually(lambda: pool.lent == 0)
+        assert it.server.counters.refused == 1
