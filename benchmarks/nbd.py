@@ -3,8 +3,9 @@
 Rule 1: both sides of a pair serve the same file, and hold its lock, so a server lives for one turn of one
     side. Its start is not measured.
 Rule 2: the client is fio with libnbd over a unix socket; its figure is what it has counted itself.
-Rule 3: before a turn the file is brought to the disk. aiovdi flushes before its first change, and QEMU does not:
-    it would pay for what the turn before, or the making of the file, has left in the page cache.
+Rule 3: before a turn the file is brought to the disk, and the first half second of a job does not count. aiovdi
+    flushes before its first change, and QEMU does not: it would pay for what the turn before, or the making of
+    the file, has left in the page cache.
 """
 
 import asyncio
@@ -132,7 +133,14 @@ async def fio(uri: str, job: Job, *, size: int) -> float:
     """Requests a second."""
     done = await child.run(
         *("fio", "--name=job", "--ioengine=nbd", f"--uri={uri}", f"--rw={job.rw}", f"--bs={job.bs}"),
-        *(f"--iodepth={job.depth}", "--time_based", f"--runtime={job.seconds}", f"--size={size}", "--norandommap"),
+        *(
+            f"--iodepth={job.depth}",
+            "--time_based",
+            f"--runtime={job.seconds}",
+            "--ramp_time=500ms",
+            f"--size={size}",
+            "--norandommap",
+        ),
         *(f"--numjobs={job.clients}", "--group_reporting", "--output-format=json"),
     )
     return iops_in(done.output)
