@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Settling", "join", "own", "settle_all", "to_the_end"]
+__all__ = ["Settling", "UnderWay", "join", "own", "settle_all", "to_the_end"]
 
 T = TypeVar("T")
 
@@ -45,6 +45,31 @@ class _Parts(Settling[None]):
         for task in self._tasks:
             task.cancel(msg)
         return False
+
+
+class UnderWay:
+    """How many of something are under way, and a wait for none."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._idle: Settling[None] | None = None
+
+    def begin(self) -> None:
+        """One more."""
+        self.count += 1
+
+    def end(self) -> None:
+        """One fewer."""
+        self.count -= 1
+        if not self.count and self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
+
+    async def idle(self) -> None:
+        """Wait until there is none. Any number may wait."""
+        if self.count:
+            self._idle = self._idle or Settling()
+            await self._idle
 
 
 def _is_told(task: asyncio.Task[Any]) -> bool:

@@ -140,7 +140,7 @@ class VDI(Target):
             "map pages held by nobody": [held for held in disk._blockmap._holds.values() if not held],
             "entries on their way": disk._metadata._pending,
             "FUA writes under way": getattr(disk._flusher, "_fua", []),
-            "requests under way": [None] * disk._lifecycle._under_way,
+            "requests under way": [None] * disk._lifecycle.count,
         }
         return [f"{what}: {len(found)}" for what, found in held.items() if found] + _astray(disk._slots)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiovdi.settling import Settling, join, own, settle_all, to_the_end
+from aiovdi.settling import Settling, UnderWay, join, own, settle_all, to_the_end
 
 
 async def turns(count: int = 20) -> None:
@@ -201,3 +201,31 @@ async def test_a_task_group_keeps_its_cause_around_settling_work() -> None:
             group.create_task(work(io))
             group.create_task(fail())
     assert [type(error) for error in caught.value.exceptions] == [LookupError]
+
+
+async def test_who_waits_for_none_under_way_waits_for_the_last() -> None:
+    under_way = UnderWay()
+    await under_way.idle()
+    for _ in range(2):
+        under_way.begin()
+    waiting = asyncio.create_task(under_way.idle())
+    under_way.end()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    under_way.end()
+    await waiting
+
+
+async def test_any_number_may_wait_for_none_under_way() -> None:
+    under_way = UnderWay()
+    under_way.begin()
+    waiting = [asyncio.create_task(under_way.idle()) for _ in range(3)]
+    await asyncio.sleep(0)
+    under_way.end()
+    await asyncio.wait_for(asyncio.wait(waiting), 10)
+    under_way.begin()
+    again = asyncio.create_task(under_way.idle())
+    await asyncio.sleep(0)
+    assert not again.done()
+    under_way.end()
+    await again

@@ -41,7 +41,7 @@ class Disk(WritePath):
             return
         durable = fua or self._write_through
         with self._lifecycle:
-            if not fua and await self._write_at_once(view, offset):
+            if not durable and await self._write_at_once(view, offset):
                 return
             await self._prologue()
             await self._write(view, offset, fua=durable)

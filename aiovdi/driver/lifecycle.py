@@ -4,11 +4,10 @@ A request is admitted or refused at its start, by the state alone. Only a disk w
 under way is taken apart.
 """
 
-import asyncio
 import enum
 
 from aiovdi.errors import DiskFailed, ImageClosed, ReadOnlyImage
-from aiovdi.settling import Settling
+from aiovdi.settling import UnderWay
 
 __all__ = ["Event", "Lifecycle", "State"]
 
@@ -38,15 +37,14 @@ TRANSITIONS = {
 }
 
 
-class Lifecycle:
+class Lifecycle(UnderWay):
     """State of one disk, and its requests under way."""
 
     def __init__(self, *, writable: bool) -> None:
+        super().__init__()
         self.writable = writable
         self.state = State.OPEN
         self.failure: BaseException | None = None
-        self._under_way = 0
-        self._idle: asyncio.Future[None] | None = None
 
     def fail(self, error: BaseException) -> None:
         """A flush or an FUA write failed: nothing that was not durable before can be vouched for."""
@@ -79,19 +77,3 @@ class Lifecycle:
 
     def __exit__(self, *_: object) -> None:
         self.end()
-
-    def begin(self) -> None:
-        """One more request is under way."""
-        self._under_way += 1
-
-    def end(self) -> None:
-        """One fewer."""
-        self._under_way -= 1
-        if not self._under_way and self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
-
-    async def idle(self) -> None:
-        """Wait until no request is under way."""
-        if self._under_way:
-            self._idle = Settling()
-            await self._idle

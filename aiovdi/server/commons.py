@@ -11,40 +11,23 @@ from aiovdi.server.export import Offer
 from aiovdi.server.limits import Limits, Pool
 from aiovdi.server.payloads import Payloads
 from aiovdi.server.turn import Arena
-from aiovdi.settling import Settling
+from aiovdi.settling import UnderWay
 from aiovdi.units import KiB
 
-__all__ = ["Commons", "UnderWay"]
+__all__ = ["Commons", "Requests"]
 
 
-class UnderWay:
+class Requests(UnderWay):
     """The requests that have begun and not ended, of all connections."""
 
     def __init__(self) -> None:
-        self.count = 0
+        super().__init__()
         self._tasks: set[asyncio.Task[object]] = set()
-        self._none: Settling[None] | None = None
-
-    def begin(self) -> None:
-        """One more."""
-        self.count += 1
-
-    def end(self) -> None:
-        """One fewer."""
-        self.count -= 1
-        if not self.count and self._none is not None and not self._none.done():
-            self._none.set_result(None)
 
     def keep(self, task: asyncio.Task[object]) -> None:
         """Hold ``task`` until it is done: the loop would not."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def none(self) -> None:
-        """Wait until there is none."""
-        if self.count:
-            self._none = Settling()
-            await self._none
 
 
 @dataclass(slots=True)
@@ -68,7 +51,7 @@ class Commons:
     arena: Arena = field(default_factory=Arena)
     scratch: memoryview = field(default_factory=lambda: memoryview(bytearray(16 * KiB)))
     payloads: Payloads = field(default_factory=Payloads)
-    under_way: UnderWay = field(default_factory=UnderWay)
+    under_way: Requests = field(default_factory=Requests)
     pool: Pool = field(init=False)
 
     def __post_init__(self) -> None:

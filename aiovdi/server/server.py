@@ -111,7 +111,7 @@ class Server:
             await self._until_empty()
         finally:  # also when the loop's end has cancelled every task, and this one with them
             late.cancel()
-            await self._commons.under_way.none()
+            await self._commons.under_way.idle()
 
     async def _until_empty(self) -> None:
         if self._connections:

@@ -43,7 +43,6 @@ from functools import cache, partial
 from typing import Any
 
 from aiovdi.settling import Settling
-from aiovdi.storage.base import Told
 from aiovdi.storage.file import FileStorage
 from aiovdi.units import KiB
 
@@ -85,10 +84,6 @@ class UringStorage(FileStorage):
             return await super().pread_some(buffer, offset)
         buffer[:count] = operation.get_value()
         return count
-
-    def begin_write(self, data: memoryview, offset: int, done: Told) -> bool:
-        self._lone_writes = 0 if self._writers.is_busy else self._lone_writes + 1
-        return super().begin_write(data, offset, done)
 
     async def pwrite_some(self, data: memoryview, offset: int, *, fua: bool = False) -> int:
         self._lone_writes = 0 if self._is_writing or self._writers.is_busy else self._lone_writes + 1

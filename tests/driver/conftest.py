@@ -19,7 +19,7 @@ def no_leftovers() -> Callable[[Disk], None]:
         assert not disk._pins
         assert not disk._metadata._pending
         assert not disk._metadata._settlers
-        assert not disk._lifecycle._under_way
+        assert not disk._lifecycle.count
         held = sum(disk._blockmap._holds.values())
         assert held == len(disk._metadata._unsettled)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aiovdi.server.commons import Commons, UnderWay
+from aiovdi.server.commons import Commons, Requests
 from aiovdi.server.export import Offer
 from aiovdi.server.limits import Limits
 
@@ -23,21 +23,8 @@ def test_two_exports_of_one_name_are_refused(export: Any) -> None:
         Commons.of([Offer(export=export, name="a"), Offer(export=export, name="a")], Limits(), None)
 
 
-async def test_who_waits_for_none_under_way_waits_for_the_last() -> None:
-    under_way = UnderWay()
-    await under_way.none()
-    for _ in range(2):
-        under_way.begin()
-    waiting = asyncio.create_task(under_way.none())
-    under_way.end()
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    under_way.end()
-    await waiting
-
-
 async def test_a_task_is_held_until_it_is_done() -> None:
-    under_way = UnderWay()
+    under_way = Requests()
     task = asyncio.create_task(asyncio.sleep(0))
     under_way.keep(task)
     assert under_way._tasks == {task}
