@@ -91,18 +91,40 @@ def cores() -> int:
 
 
 def _do(work: Callable[[J], R], job: J) -> R:
-    """In a process of the pool. If it is ended meanwhile, what the job has made is cleared away first."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """In a process of the pool. If it is ended meanwhile, what the job has made is cleared away first.
+
+    The pool would take what is raised here for the job's result and go on with the next: nothing may slip out.
+    """
     try:
-        return work(job)
+        _ending.interrupts = True
+        try:
+            return work(job)
+        finally:
+            _ending.interrupts = False
     except KeyboardInterrupt:
         os._exit(1)
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+class _Ending:
+    """How a process of the pool takes SIGTERM: one handler from beginning to end, as a change may lose the signal."""
+
+    def __init__(self) -> None:
+        self.interrupts = False
+
+    def __call__(self, _number: int, _frame: object) -> None:
+        if not self.interrupts:
+            os._exit(1)
+        signal.alarm(_GRACE)  # no handler: it kills. A destructor swallows what is raised in it
+        raise KeyboardInterrupt
+
+
+_GRACE = 10  # seconds
+_ending = _Ending()
 
 
 def _serve_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _ending)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
