@@ -8,6 +8,7 @@ they were given may take minutes, and nobody would look at it. Nor do they outli
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from itertools import count
@@ -114,17 +115,24 @@ class _Ending:
     def __call__(self, _number: int, _frame: object) -> None:
         if not self.interrupts:
             os._exit(1)
-        signal.alarm(_GRACE)  # no handler: it kills. A destructor swallows what is raised in it
         raise KeyboardInterrupt
 
+    def again(self, swallowed: "sys.UnraisableHookArgs") -> None:
+        """A destructor swallows what is raised in it: the signal comes once more, when it is through."""
+        if swallowed.exc_type is not KeyboardInterrupt:
+            sys.__unraisablehook__(swallowed)
+            return
+        signal.signal(signal.SIGALRM, self)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
 
-_GRACE = 10  # seconds
+
 _ending = _Ending()
 
 
 def _serve_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _ending)
+    sys.unraisablehook = _ending.again
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -62,6 +62,41 @@ def test_an_interrupt_does_not_wait_for_what_was_given_out() -> None:
     assert _how_many_end(workers) == 2
 
 
+class _Swallowing:
+    """Its destructor takes until it is interrupted, and nothing that it raises gets out."""
+
+    def __del__(self) -> None:
+        time.sleep(3600.0)
+
+
+def _swallow(marker: Path) -> None:
+    if marker == Path(os.devnull):
+        return
+    marker.touch()
+    try:
+        del [_Swallowing()][0]
+        time.sleep(3600.0)
+    finally:
+        marker.unlink()
+
+
+def test_an_interrupt_that_a_destructor_swallows_comes_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    markers = [tmp_path / name for name in "ab"]
+    before, workers = set(active_children()), list[int]()
+
+    def interrupt(_: object) -> None:
+        workers.extend(_watched(worker.pid) for worker in set(active_children()) - before)
+        while not all(marker.exists() for marker in markers):
+            os.sched_yield()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        spread(_swallow, iter([Path(os.devnull), *markers]), interrupt, processes=2, is_over=lambda: False)
+    assert _how_many_end(workers) == 2
+    assert not any(marker.exists() for marker in markers)
+    assert capfd.readouterr().err == ""
+
+
 ORPHANING = """
 import os, signal, time
 from multiprocessing import active_children
