@@ -20,16 +20,14 @@ from faults.exhaustive.everyfault import EveryFault
 from faults.exhaustive.explore import Exploration, explore
 from faults.exhaustive.guided import ORDERS, GuidedSession
 from faults.exhaustive.path import Path
-from faults.exhaustive.sweep import FURTHER, OPERATIONS
+from faults.runs.programs import parse_program
 from faults.runs.run import ENDS as RUN_ENDS
 from faults.runs.run import Outcome, Script, run
-from faults.runs.workload import Request, Workload
 from faults.search.subject import Subject
 from faults.simulation.plan import NoFaults, Plan
 from faults.simulation.tape import Draw, Tape
-from faults.target import Target
 
-__all__ = ["ENDS", "MARK", "Interleaving", "interleave", "parse_client", "parse_program", "program_subject"]
+__all__ = ["ENDS", "MARK", "Interleaving", "interleave", "program_subject"]
 
 MARK = " explore "
 ENDS = {"close": (), "power": ("power",), "kill": ("kill",), "any": ("power", "kill")}
@@ -37,35 +35,6 @@ ENDS = {"close": (), "power": ("power",), "kill": ("kill",), "any": ("power", "k
 
 _ONLY: dict[str, Sequence[int]] = {"power after close": [0], "close.early": [0], "crash.mode": [0], "cached": [0]}
 """Draws that are no choice here: every crash is looked at in the run itself, and nothing is cached."""
-
-
-def parse_program(text: str, target: Target) -> Workload:
-    """A workload from words such as ``w0 f | w1``, the prelude first.
-
-    Raises:
-        ValueError: an unknown operation, named; or a block that the disk does not have.
-    """
-    prelude, _, rest = text.rpartition(";")
-    clients = [parse_client("P", prelude, target)]
-    clients += [parse_client(name, words, target) for name, words in zip("ABCDEFGH", rest.split("|"), strict=False)]
-    return clients
-
-
-def parse_client(name: str, words: str, target: Target) -> list[Request]:
-    """The requests of one client, whose names begin with ``name``. Raises ValueError as ``parse_program`` does."""
-    return [_parse_request(f"{name}{number}", word, target) for number, word in enumerate(words.split())]
-
-
-def _parse_request(name: str, word: str, target: Target) -> Request:
-    operation, _, blocks = word.removesuffix("!").partition("+")
-    known = OPERATIONS | FURTHER
-    if operation not in known or not (blocks or "0").isdecimal():
-        raise ValueError(f"program: found {word!r}, expected one of {', '.join(known)}, as w0, w0+1 or w0!")
-    kind, offset, length = known[operation](target.block_size)
-    offset += int(blocks or "0") * target.block_size if length else 0
-    if offset + length > target.size:
-        raise ValueError(f"program: found {word!r}, expected a range within the {target.size} bytes of the disk")
-    return Request(name, kind, offset, length, cancels=int(word.endswith("!")))
 
 
 @dataclass

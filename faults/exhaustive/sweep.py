@@ -11,12 +11,13 @@ Rule 2: a case has a name that says all of it (``w0 f: 7 EIO``), under which it 
 
 import asyncio
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from typing import Any
 
+from faults.runs.programs import OPERATIONS
 from faults.runs.run import Outcome, Script, run
 from faults.runs.session import CLOSINGS
 from faults.runs.workload import Request
@@ -25,37 +26,7 @@ from faults.simulation.tape import Draw, ReplayTape, Tape
 from faults.simulation.trace import Trace
 from faults.target import Target
 
-__all__ = ["OPERATIONS", "Case", "cases", "parse_case", "run_case", "workloads"]
-
-SECTOR = 512
-
-OPERATIONS: dict[str, Callable[[int], tuple[str, int, int]]] = {
-    "w0": lambda _: ("write", 0, SECTOR),
-    "w1": lambda _: ("write", SECTOR, SECTOR),
-    "wb": lambda block: ("write", 0, block),
-    "wn": lambda block: ("write", block, SECTOR),
-    "ws": lambda block: ("write", block - SECTOR, 2 * SECTOR),
-    "wu": lambda _: ("write", 300, 100),
-    "u0": lambda _: ("fua", 0, SECTOR),
-    "z0": lambda _: ("zero", 0, SECTOR),
-    "zb": lambda block: ("zero", 0, block),
-    "d0": lambda block: ("discard", 0, block),
-    "r0": lambda block: ("read", 0, block),
-    "f": lambda _: ("flush", 0, 0),
-}
-"""Kind, offset and length in bytes, for a size of block. Writes to the first sector of a block, the second,
-the whole block, the next block, across the border, within a sector; FUA; zeroes; discard; read; flush."""
-
-FURTHER: dict[str, Callable[[int], tuple[str, int, int]]] = {
-    "ub": lambda block: ("fua", 0, block),
-    "us": lambda block: ("fua", block - SECTOR, 2 * SECTOR),
-    "uz": lambda block: ("fua-zero", 0, block),
-    "zs": lambda block: ("zero", 0, 2 * block),
-    "ds": lambda block: ("discard", 0, 2 * block),
-    "wl": lambda block: ("write", block - 7, 8),
-}
-"""The same for programs, which are written by hand: FUA for a whole block, across the border, of zeros; zeroes, and a
-discard, of two blocks; a write of which one byte lies in the next."""
+__all__ = ["Case", "cases", "parse_case", "run_case", "workloads"]
 
 FATES = {
     "EIO": Fate(errno.EIO, "none"),

@@ -12,15 +12,15 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from faults.exhaustive.meetings import meetings_subject
-from faults.exhaustive.sweep import OPERATIONS, Case, cases, parse_case, run_case, workloads
+from faults.exhaustive.sweep import Case, cases, parse_case, run_case, workloads
 from faults.failures.artifact import of_outcome, save_artifact
+from faults.runs.programs import OPERATIONS
 from faults.runs.run import Outcome
 from faults.search.budget import Budget
 from faults.search.coverage import Coverage
 from faults.search.pool import batches
 from faults.search.search import SoFar, first_few, search
-from faults.search.subject import Subject, find
+from faults.search.subject import Subject, find, meetings_of, of
 from faults.simulation.tape import ExploringTape, Tape
 from faults.target import Target
 
@@ -158,7 +158,7 @@ def _batch(
 
 
 def _meet(name: str, folder: Path, seeds: range, *, target: Target | None) -> SweepSummary:
-    subject = meetings_subject(name, target or _target(find(name)))
+    subject = meetings_of(of(name, target) if target else find(name))
     summary = SweepSummary(0, meetings=len(seeds))
     for seed in seeds:
         outcome = subject.run(ExploringTape(seed))

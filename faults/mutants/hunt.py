@@ -32,7 +32,7 @@ class Trial(NamedTuple):
     """Runs that come by the mutated line."""
     seconds: float = 60.0
     meetings: int = 0
-    """Runs of ``exhaustive.meetings`` for those that survive the others."""
+    """Runs of ``runs.meetings`` for those that survive the others."""
 
 
 class Result(NamedTuple):

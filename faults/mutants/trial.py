@@ -26,9 +26,9 @@ def trial(job: dict[str, Any]) -> dict[str, Any]:
         subject = find(job["target"])
         searches = [(subject, "", job["seeds"])]
         if job["meetings"]:
-            from faults.exhaustive.meetings import of  # noqa: PLC0415
+            from faults.search.subject import meetings_of  # noqa: PLC0415
 
-            searches.append((of(subject), "a meeting: ", range(job["meetings"])))
+            searches.append((meetings_of(subject), "a meeting: ", range(job["meetings"])))
     except Exception as error:
         return {"runs": 0, "seed": None, "kind": "import", "failure": f"{type(error).__name__}: {error}"}
     budget = Budget(seconds=job["seconds"])

@@ -1,21 +1,19 @@
 """One run: a tape becomes sessions on a simulated storage, each judged when it has ended.
 
 What the tape does not say, a ``Script`` may: which requests, which faults, which end. Exhaustive
-searches fix those, and let the tape vary the rest.
+searches fix those, and let the tape vary the rest. Where there is no script, the tape may choose a meeting.
 """
 
 import gc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from faults.judges.oracle import Violation
-from faults.runs.session import Session
+from faults.runs.attending import arranged, drawn_meeting
+from faults.runs.script import DRAWN, Script
 from faults.runs.workload import Habits, Profile, Workload
 from faults.runs.world import Outcome, World
 from faults.simulation.loop import Schedule
-from faults.simulation.plan import Plan
 from faults.simulation.schedules import SCHEDULES, draw_schedule
-from faults.simulation.storm import Storm
 from faults.simulation.tape import Generator, Tape
 from faults.simulation.writelog import WriteLog
 from faults.target import Target
@@ -33,23 +31,6 @@ ENDS = ("close", "power", "kill", "power", "kill")
 """Of sessions. One that is killed or loses its power may have been closed before."""
 CLOSES_EARLY = 0.4
 """The part of the closes that come while requests are under way, where the tape draws the requests."""
-
-
-@dataclass(frozen=True)
-class Script:
-    """What a run takes from here instead of the tape. None: from the tape."""
-
-    workloads: tuple[Workload, ...] | None = None
-    """One for each session."""
-    plan: Callable[[Tape], Plan] = Storm
-    end: str | None = None
-    """Of each session: one of ``ENDS``."""
-    lives: int | None = None
-    """Power loss and kill come before the n-th I/O ends, n below this."""
-    session: Callable[..., Session] = Session
-
-
-DRAWN = Script()
 
 
 def run(
@@ -70,7 +51,11 @@ def run(
         log: is filled with what the first session wrote, onto ``target.blank()``.
     """
     profile = profile or Profile()
-    world = World(target.shaped(tape) if script.workloads is None else target, tape, profile.preset)
+    if script is DRAWN and (meeting := drawn_meeting(target, profile, tape)):
+        target, script = arranged(meeting, target, tape)
+    elif script.workloads is None:
+        target = target.shaped(tape)
+    world = World(target, tape, profile.preset)
     world.log = log
     enabled = gc.isenabled()
     gc.disable()  # what the collector finds, and when, is no part of a run

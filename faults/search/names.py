@@ -4,10 +4,10 @@
 ``vdi meetings`` · ``foreign:qemu-vdi``
 """
 
-from faults.exhaustive import interleave, meetings, sweeping
+from faults.exhaustive import interleave, sweeping
 from faults.foreign.subject import PREFIX, foreign_subject
 from faults.runs.workload import Profile
-from faults.search.subject import Subject, find
+from faults.search.subject import MEETINGS, Subject, find, meetings_of
 
 __all__ = ["resolve"]
 
@@ -20,8 +20,8 @@ def resolve(name: str, profile: Profile | None = None) -> Subject:
     """
     if name.startswith(PREFIX):
         return foreign_subject(name, profile)
-    if name.endswith(meetings.MARK):
-        return meetings.of(find(name.removesuffix(meetings.MARK)))
+    if name.endswith(MEETINGS):
+        return meetings_of(find(name.removesuffix(MEETINGS), profile or Profile()))
     for mark in (sweeping.MARK, interleave.MARK):
         base, found, rest = name.partition(mark)
         if not found:

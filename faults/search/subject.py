@@ -3,26 +3,29 @@
 ``vdi``            aiovdi's driver
 ``bug:name``       a row of the corpus
 ``module:name``    a target (a class without arguments, or an object), or a story (a function)
+``… meetings``     of a target, and then every run is one of ``runs.meetings``
 
 A search knows nothing else of what it runs: a subject takes a tape and gives an outcome.
 """
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, cast
 
+from faults.runs.meetings import fitting
 from faults.runs.run import Outcome, run
 from faults.runs.story import run_story
 from faults.runs.workload import Profile
 from faults.simulation.tape import Tape
 from faults.target import Target
 
-__all__ = ["Subject", "find", "of"]
+__all__ = ["MEETINGS", "Subject", "find", "meetings_of", "of"]
 
 SHORT = {"vdi": "faults.vdi:VDI"}
 BUG = "bug:"
+MEETINGS = " meetings"
 NEEDED = ("size", "block_size", "blank", "open", "read_image")
 """Of a target, so that a mistake is told by name."""
 
@@ -77,6 +80,21 @@ def of(name: str, thing: Any, profile: Profile = Profile()) -> Subject:  # noqa:
             "shape of faults.target.Target, or a function of a faults.runs.story.Sim"
         )
     return Subject(name, lambda tape: run(target, tape, profile), profile, target)
+
+
+def meetings_of(subject: Subject) -> Subject:
+    """Of its target, every run a meeting: the tape says which.
+
+    Raises:
+        ValueError: it is a story, which takes no requests; or the disk has no room for any.
+    """
+    target = subject.target
+    if target is None:
+        raise ValueError(f"{subject.name} is a story; a meeting needs a target that takes requests")
+    profile = replace(subject.profile, meetings=1.0)
+    if not fitting(target, profile):
+        raise ValueError(f"{subject.name}: its {target.size} bytes have no room for any meeting")
+    return of(subject.name + MEETINGS, target, profile)
 
 
 def _made(name: str, kind: type) -> Any:

@@ -18,7 +18,8 @@ ROWS = [
     {"simulation": "trace loop crash directory presets corruption plan marks", "runs": "workload", "": "target"},
     {"simulation": "hold schedules storm", "exhaustive": "path explore"},
     {"simulation": "storage folder", "runs": "world clients glances closing"},
-    {"runs": "session", "": "vdi"},
+    {"runs": "session programs", "": "vdi"},
+    {"runs": "script meetings attending"},
     {"runs": "run"},
 ]
 """From the bottom, by folder. Between the modules of a row there may be no ring."""

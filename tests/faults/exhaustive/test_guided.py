@@ -10,8 +10,8 @@ import pytest
 from faults.exhaustive.commute import Footprint
 from faults.exhaustive.explore import explore
 from faults.exhaustive.guided import GuidedLoop, GuidedSession
-from faults.exhaustive.interleave import parse_program
 from faults.exhaustive.path import Path, PathTape
+from faults.runs.programs import parse_program
 from faults.runs.run import Outcome, Script, run
 from faults.simulation.plan import NoFaults
 from faults.simulation.tape import ReplayTape, Tape

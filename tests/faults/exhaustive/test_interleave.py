@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from faults.exhaustive.interleave import Interleaving, interleave, parse_program, program_subject
+from faults.exhaustive.interleave import Interleaving, interleave, program_subject
 from faults.runs.run import Outcome
 from faults.search.names import resolve
 from faults.search.subject import find
@@ -17,25 +17,6 @@ from faults.simulation.tape import ReplayTape
 
 BROKEN = "broken:Target"
 PAIRS = "faults.exhaustive.pairs:DISK"
-
-
-def test_a_program_has_a_client_for_each_part_and_the_prelude_first(broken: ModuleType) -> None:
-    clients = parse_program("w0+2 f; w0 f | wn+1!", broken.Target())
-    assert [[str(request) for request in client] for client in clients] == [
-        ["P0 write 512 at 2048", "P1 flush"],
-        ["A0 write 512 at 0", "A1 flush"],
-        ["B0 write 512 at 2048"],
-    ]
-    assert [request.cancels for client in clients for request in client] == [0, 0, 0, 0, 1]
-
-
-@pytest.mark.parametrize("word", ["w9", "w0+x", "w0+", "w0+4", "!"])
-def test_an_unknown_operation_or_place_is_named(broken: ModuleType, word: str) -> None:
-    if word == "w0+":  # no block is the first
-        assert parse_program(word, broken.Target())[1][0].offset == 0
-        return
-    with pytest.raises(ValueError, match=f"found '{word}'".replace("+", r"\+")):
-        parse_program(f"w0 | {word}", broken.Target())
 
 
 @pytest.mark.parametrize(("option", "value"), [("end", "never"), ("orders", "none")])

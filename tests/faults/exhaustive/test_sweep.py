@@ -4,7 +4,8 @@ from types import ModuleType
 
 import pytest
 
-from faults.exhaustive.sweep import BY_KIND, CANCELS, CRASHES, OPERATIONS, Case, cases, parse_case, run_case, workloads
+from faults.exhaustive.sweep import BY_KIND, CANCELS, CRASHES, Case, cases, parse_case, run_case, workloads
+from faults.runs.programs import OPERATIONS
 from faults.simulation.plan import IO
 from faults.vdi import VDI
 

@@ -126,7 +126,7 @@ def test_a_failure_says_what_kind_it_is_and_keeps_the_tape() -> None:
         def read_image(self, content: bytes) -> bytes:
             return b"\xff" * self.size
 
-    outcome = run(Blind(), ExploringTape(1))
+    outcome = run(Blind(shapes=False), ExploringTape(1))
     assert outcome.kind == "violation"
     assert outcome.failure is not None
     assert "ffffffff…, expected" in outcome.failure
@@ -136,7 +136,7 @@ def test_a_failure_says_what_kind_it_is_and_keeps_the_tape() -> None:
         def read_image(self, content: bytes) -> bytes:
             raise ValueError("a contradiction")
 
-    assert run(Contradicted(), ExploringTape(1)).kind == "structure"
+    assert run(Contradicted(shapes=False), ExploringTape(1)).kind == "structure"
 
 
 def test_the_collector_rests_during_a_run_and_not_after_it() -> None:
@@ -147,7 +147,7 @@ def test_the_collector_rests_during_a_run_and_not_after_it() -> None:
             resting.append(not gc.isenabled())
             return super().read_image(content)
 
-    run(Watching(), ExploringTape(1))
+    run(Watching(shapes=False), ExploringTape(1))
     assert all(resting)
     assert resting
     assert gc.isenabled()

@@ -9,7 +9,14 @@ from faults.simulation.tape import ReplayTape
 
 
 @pytest.mark.parametrize(
-    "name", ["vdi", "broken:Target", "broken:Target sweep w0 f: 2 EIO", "broken:Target explore power 1 w0 f | w1"]
+    "name",
+    [
+        "vdi",
+        "broken:Target",
+        "broken:Target meetings",
+        "broken:Target sweep w0 f: 2 EIO",
+        "broken:Target explore power 1 w0 f | w1",
+    ],
 )
 def test_a_name_leads_to_the_subject_of_this_name(broken: ModuleType, name: str) -> None:
     subject = resolve(name)

@@ -1,12 +1,12 @@
 """A name leads to the same subject everywhere, and a wrong one says what a right one looks like."""
 
 import math
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from faults.runs.workload import Profile
-from faults.search.subject import find, of
+from faults.search.subject import MEETINGS, find, meetings_of, of
 from faults.simulation.tape import ExploringTape, ReplayTape
 
 
@@ -59,3 +59,25 @@ def test_what_is_no_target_is_told_before_it_runs(thing: object, why: str) -> No
     with pytest.raises(ValueError, match="target 'mine:it': ") as caught:
         of("mine:it", thing)
     assert why in str(caught.value)
+
+
+def test_the_meetings_of_a_target_are_a_subject_that_does_nothing_else() -> None:
+    subject = meetings_of(find("vdi"))
+    assert subject.name == "vdi" + MEETINGS
+    for seed in range(20):
+        assert "meeting" in {draw.label for draw in subject.run(ExploringTape(seed)).draws}
+
+
+def test_a_small_disk_gets_those_that_it_has_room_for(broken: ModuleType) -> None:
+    assert meetings_of(find("broken:Target")).run(ExploringTape(1)).failure is None
+
+
+def test_a_disk_without_room_for_meetings_and_a_story_are_refused() -> None:
+    def story(sim: object) -> None:
+        pass
+
+    tiny = SimpleNamespace(size=0, block_size=512, blank=None, open=None, read_image=None)
+    with pytest.raises(ValueError, match="no room"):
+        meetings_of(of("tiny", tiny))
+    with pytest.raises(ValueError, match="is a story"):
+        meetings_of(of("story", story))
