@@ -32,6 +32,8 @@ LOST = ("event=flush pages=clean_old", "event=flush pages=clean_new")
 """A flush fails, and pages that it could not write are given up."""
 LOST_BY_FUA = ("event=write:data pages=clean_old", "event=write:data pages=clean_new")
 """An FUA write fails, and uses up the error of older ones; of a plain write it is its own error."""
+LOST_WITH_HEADER = ("event=write:header errno=0 nth=0 new-state=1; event=flush state=1 pages=clean_old",)
+"""The flush after a header fails, and the header is again what it was."""
 DOUBT = ("event=write:bmap effect=all", "event=write:bmap effect=some", "event=write:bmap effect=all once=off")
 """An entry may be there or not, and the driver is told that it failed."""
 DOUBT_TWICE = ("event=write:bmap effect=all new-state=1; event=write:bmap state=1",)
@@ -48,6 +50,7 @@ MEETINGS: tuple[Meeting, ...] = (
     Meeting("w0+3 f w0+4; us+3 | f"),
     Meeting("wb wb+1 f; ub | us", SHORT),
     Meeting("w0 uz | w0+1 uz | f"),
+    Meeting("; ws+3 u0+4", DOUBT[:1]),
     # A flush, or an FUA write, that fails beside what is about to be acknowledged.
     Meeting("w0+1 w0 f; zs | f", LOST),
     Meeting("w0+1 w0 f; ds | f", LOST),
@@ -55,6 +58,7 @@ MEETINGS: tuple[Meeting, ...] = (
     Meeting("w0 w0+1 f; w0 w0 | f | w0+1 w0+1", LOST),
     Meeting("w0 f w1; u0 | f", LOST_BY_FUA),
     Meeting("w0 wb+1 f; w0 f f | u0+1 u0+1 | f", LOST_BY_FUA),
+    Meeting("wb w0+1 f wb; u0+1 u0+1 u0+1 | u0+1 u0+1 | f f f", LOST_BY_FUA[:1]),
     # Entries in doubt.
     Meeting("w0+5; w0 f | w0+1 f", DOUBT),
     Meeting("w0+5; w0 r0 | f w0+6 f", DOUBT),
@@ -63,6 +67,10 @@ MEETINGS: tuple[Meeting, ...] = (
     Meeting("w0+5; w0 f r0 zb f r0 | r0", (*DOUBT, *DOUBT_TWICE)),
     Meeting("; w0 zb r0 | w0+4 f", (*DOUBT, *DOUBT_TWICE)),
     Meeting("; ws+3 f | ws+2 f | r0+3 r0+4", DOUBT),
+    Meeting("; ws+3", DOUBT),
+    Meeting("w0+5; w0 uz", DOUBT[:2]),
+    Meeting("w0 w0+3; w0+5 w0+1 z0+5", DOUBT[:2]),
+    Meeting("; ws+3 w0+5 u0+6 w0+7 w0+8 w0+9 w0+10", DOUBT[:2]),
     Meeting(f"{ALL_BUT_ONE}; w0+11 w1+11 | r0+11", (*DOUBT, "event=write:data effect=some")),
     # What one session leaves to the next.
     Meeting("w0 w0+1 // f"),
@@ -71,6 +79,7 @@ MEETINGS: tuple[Meeting, ...] = (
     Meeting("w0 w0+1 f // w0 | w0+1 w1+1 | w1 w0"),
     Meeting("w0; f // w1 f", LOST),
     Meeting("w0; f // r0 | w1 f // r0", LOST),
+    Meeting("w0 w0+1 f; // w0 | f w1+1 | f f w1+1", LOST_WITH_HEADER),
     Meeting("w0+1 f; w0 | f // w0 | d0+1 f // r0", LOST),
     Meeting("w0+5; w0 | f // w0+2 | w1+5 f // r0", (*LOST, *DOUBT)),
     Meeting("wb wb+1 f; wb+2 | wb+3 // w0+4 | w0+5", ("event=write:bmap", *ONCE_MORE)),
