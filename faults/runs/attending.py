@@ -17,7 +17,7 @@ from faults.runs.workload import Profile, Request, Workload
 from faults.runs.world import World
 from faults.simulation.loop import SimLoop
 from faults.simulation.plan import FINE, IO, Fate, Plan, Rules, parse_rule
-from faults.simulation.tape import Generator, Pick, Tape
+from faults.simulation.tape import Generator, Pick, Tape, likely
 from faults.target import Disk, Target
 
 __all__ = ["arranged", "drawn_meeting"]
@@ -25,9 +25,9 @@ __all__ = ["arranged", "drawn_meeting"]
 CLOSES_EARLY = 0.1
 """As other sessions, these may be closed amid the requests, squeezed, and asked again when nothing fails any more."""
 ENDS = ("close", "power", "kill")
-EARLIER, LAST = (2, 1, 4), (1, 4, 1)
+EARLIER, LAST = likely(2, 1, 4), likely(1, 4, 1)
 """How often a session ends in each way: those that another follows mostly by a kill, which leaves the most to it."""
-WHOLE = (3, 1)
+WHOLE = likely(3, 1)
 """How often all requests are made, and how often the end comes before."""
 LAST_END = "power"
 ODD = 0.4
@@ -52,8 +52,8 @@ def arranged(meeting: Meeting, target: Target, tape: Tape) -> tuple[Target, Scri
     kinds = iter([EARLIER] * (len(workloads) - 1) + [LAST])
 
     def session(*arguments: Any, **named: Any) -> Session:
-        end = tape.draw("meeting.end", len(ENDS), partial(_weighted, next(kinds)))
-        is_cut = tape.draw("meeting.cut", len(WHOLE), partial(_weighted, WHOLE))
+        end = tape.draw("meeting.end", len(ENDS), next(kinds))
+        is_cut = tape.draw("meeting.cut", 2, WHOLE)
         lives = named["lives"] if is_cut else None
         return _Session(*arguments, **{**named, "end": ENDS[end], "lives": lives, "closes_early": CLOSES_EARLY})
 
@@ -66,10 +66,6 @@ def _attended(session: Workload, tape: Tape) -> Workload:
         [request for request in client if tape.draw("meeting.comes", 2, lambda *_: 1)] for client in session
     ]
     return [prelude, *[client for client in others if client]]
-
-
-def _weighted(weights: tuple[int, ...], chance: Generator, outcomes: int) -> int:
-    return chance.choices(range(outcomes), weights)[0]
 
 
 class _OddTape(Tape):

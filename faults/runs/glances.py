@@ -17,17 +17,17 @@ from faults.runs.world import World
 from faults.simulation.crash import kill_space, power_loss_space
 from faults.simulation.image import Content
 from faults.simulation.loop import SimLoop
-from faults.simulation.tape import Generator, Pick, Tape
+from faults.simulation.tape import Pick, Tape, likely
 
 __all__ = ["Glances", "LossyTape", "Over"]
 
 CRASHES = ("", "power", "kill")
-AFTER = {"flush": (2, 6, 0), "fua": (2, 6, 0), "fua-zero": (2, 6, 0), "read": (1, 0, 0)}
+AFTER = {"flush": likely(2, 6, 0), "fua": likely(2, 6, 0), "fua-zero": likely(2, 6, 0), "read": likely(1, 0, 0)}
 """By kind of request, how often each of ``CRASHES``: what is durable is looked at after a power loss."""
-AFTER_CHANGES = (14, 1, 1)
-AFTER_FAILURES = (2, 2, 6)
+AFTER_CHANGES = likely(14, 1, 1)
+AFTER_FAILURES = likely(2, 2, 6)
 """The same after other requests; most of what a failure leaves behind shows to whoever opens the image next."""
-LOSSES = (1, 4, 3, 3)
+LOSSES = likely(1, 4, 3, 3)
 """How often an exploring tape takes each ``crash.mode``. The first keeps everything, and shows least."""
 AMID_CLOSE = 2
 """Glances at most, amid the closing steps."""
@@ -53,12 +53,8 @@ class LossyTape(Tape):
 
     def draw(self, label: str, outcomes: int, pick: Pick | None = None) -> int:
         if label == "crash.mode":
-            pick = _rather_lossy
+            pick = LOSSES
         return self._tape.draw(label.replace("crash", self._name, 1), outcomes, pick)
-
-
-def _rather_lossy(chance: Generator, outcomes: int) -> int:
-    return chance.choices(range(outcomes), LOSSES[:outcomes])[0]
 
 
 class Glances:
@@ -74,8 +70,7 @@ class Glances:
 
     def acknowledged(self, kind: str, *, failed: bool) -> None:
         """A request of this kind is told that it is done; another one may have ``failed`` before. Raises Over."""
-        shares = AFTER.get(kind, AFTER_FAILURES if failed else AFTER_CHANGES)
-        pick: Pick = lambda chance, outcomes: chance.choices(range(outcomes), shares)[0]  # noqa: E731
+        pick = AFTER.get(kind, AFTER_FAILURES if failed else AFTER_CHANGES)
         if crash := CRASHES[self._world.tape.draw("crash.look", len(CRASHES), pick)]:
             self.glance(power=crash == "power")
 

@@ -14,16 +14,16 @@ from faults.runs.workload import Habits, Profile, Workload
 from faults.runs.world import Outcome, World
 from faults.simulation.loop import Schedule
 from faults.simulation.schedules import SCHEDULES, draw_schedule
-from faults.simulation.tape import Generator, Tape
+from faults.simulation.tape import Generator, Tape, likely
 from faults.simulation.writelog import WriteLog
 from faults.target import Target
 
 __all__ = ["DRAWN", "ENDS", "LIVES", "Outcome", "Script", "run"]
 
 SESSIONS_MAX = 3
-SESSIONS_OFTEN = (6, 4, 1)
+SESSIONS_OFTEN = likely(6, 4, 1)
 LIVES = (None, 8, 32, 64)
-LIVES_OFTEN = (4, 1, 4, 2)
+LIVES_OFTEN = likely(4, 1, 4, 2)
 YOUNG = 8
 """I/Os before the first that a user waits for. Who dies young as a rule has promised nothing."""
 DIES_YOUNG = 0.3
@@ -89,7 +89,7 @@ def _draw_workloads(world: World, profile: Profile) -> Iterator[Workload]:
     """One for each session, drawn when its turn has come. As a rule the same users come back."""
     tape, target = world.tape, world.target
     habits = None
-    for number in range(1 + tape.draw("sessions", SESSIONS_MAX, _rather_few)):
+    for number in range(1 + tape.draw("sessions", SESSIONS_MAX, SESSIONS_OFTEN)):
         if tape.draw("other users", 2) or habits is None:
             habits = Habits(tape, profile, size=target.size, block_size=target.block_size)
         yield habits.workload(number)
@@ -99,16 +99,8 @@ def _draw_life(tape: Tape, end: str, script: Script) -> int | None:
     """How many I/Os end before the end comes; None: all of them."""
     if end == "close":
         return None
-    bound = script.lives or LIVES[tape.draw("lives", len(LIVES), _rather_long)]
+    bound = script.lives or LIVES[tape.draw("lives", len(LIVES), LIVES_OFTEN)]
     return tape.draw("life", bound, _rather_late) if bound else None
-
-
-def _rather_few(chance: Generator, outcomes: int) -> int:
-    return chance.choices(range(outcomes), SESSIONS_OFTEN)[0]
-
-
-def _rather_long(chance: Generator, outcomes: int) -> int:
-    return chance.choices(range(outcomes), LIVES_OFTEN)[0]
 
 
 def _rather_late(chance: Generator, outcomes: int) -> int:

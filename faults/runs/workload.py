@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from faults.simulation.tape import Generator, Pick, Tape
+from faults.simulation.tape import Generator, Tape, likely
 
 __all__ = ["SECTOR", "Habits", "Profile", "Request", "Workload", "payload"]
 
@@ -109,26 +109,26 @@ class Habits:
         self._profile = profile
         kinds = [kind for kind, weight in zip(KINDS, profile.weights, strict=True) if weight]
         self._kinds = [
-            kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 2, _likely(*OFTEN[kind]))
+            kind for kind in kinds if kind == "write" or not tape.draw(f"without.{kind}", 2, likely(*OFTEN[kind]))
         ]
         weights = dict(zip(KINDS, profile.weights, strict=True))
         if taste := tape.draw("even", 3):
             weights = {**dict.fromkeys(KINDS, 1), "write": FAVOURITE // 2 if taste > 1 else 1}
         if taste > 1:
             weights[self._kinds[tape.draw("favourite", len(self._kinds))]] = FAVOURITE
-        self._weights = [weights[kind] for kind in self._kinds]
+        self._often = likely(*[weights[kind] for kind in self._kinds])
         every = max(1, size // block_size)
-        blocks = min((1, 2, 4, every, every)[tape.draw("spread", 5, _likely(4, 4, 3, 1, 1))], every)
+        blocks = min((1, 2, 4, every, every)[tape.draw("spread", 5, likely(4, 4, 3, 1, 1))], every)
         self._size = size
         self._span = min(blocks * block_size, size)
         # Far from each other, their entries are in different sectors of a map that has some.
         self._stride = (every // blocks if tape.draw("scattered", 2) else 1) * block_size
-        self._cancels = tape.draw("cancels", 3, _likely(2, 2, 1))
+        self._cancels = tape.draw("cancels", 3, likely(2, 2, 1))
         self._is_ragged = profile.unaligned and bool(tape.draw("unaligned", 2))
         self._ragged_left = 0
         self._block_size = block_size
         self._is_crowded = bool(tape.draw("crowded", 2))
-        behind = tape.draw("behind", 1 + len(self._kinds), _likely(2, *[BEHIND[kind] for kind in self._kinds]))
+        behind = tape.draw("behind", 1 + len(self._kinds), likely(2, *[BEHIND[kind] for kind in self._kinds]))
         self._behind = behind - 1 if behind else None
         """What comes as a rule right behind a change, at the same place; an index of ``_kinds``."""
         self._last: int | None = None
@@ -170,9 +170,9 @@ class Habits:
             length -= start % SECTOR
             length -= tape.draw("ragged.end", min(length, SECTOR))
         times, waits, patience = self._cancelling()
-        again = AGAIN[tape.draw("again", len(AGAIN), _likely(2, 4, 1, 1, 2))]
+        again = AGAIN[tape.draw("again", len(AGAIN), likely(2, 4, 1, 1, 2))]
         insists = bool(times and again and tape.draw("again.cancelled", 2))
-        away = self._block_size * tape.draw("again.away", 2, _likely(3, 2)) if again else 0
+        away = self._block_size * tape.draw("again.away", 2, likely(3, 2)) if again else 0
         return Request(name, kind, start, length, times, patience, again, insists, away, waits)
 
     def _cancelling(self) -> tuple[int, int, int]:
@@ -180,17 +180,17 @@ class Habits:
         tape = self._tape
         if not self._cancels or tape.draw("uncancelled", 2):
             return 0, 0, 0
-        times = tape.draw("cancel", 1 + self._cancels, _likely(1, 3, 2))
+        times = tape.draw("cancel", 1 + self._cancels, likely(1, 3, 2))
         if not times:
             return 0, 0, 0
-        waits = tape.draw("cancel.wait", 1 + WAITS_MAX, _likely(2, 4, 4, 3, 2, 1, 1))
+        waits = tape.draw("cancel.wait", 1 + WAITS_MAX, likely(2, 4, 4, 3, 2, 1, 1))
         return times, waits, tape.draw("cancel.patience", PATIENCE_MAX, _rather_at_once if waits else None)
 
     def _kind(self, chance: Generator, outcomes: int) -> int:
         self._follows = self._last is not None and self._behind is not None and chance.random() < FOLLOWS
         if self._follows and self._behind is not None:
             return self._behind
-        return chance.choices(range(outcomes), self._weights)[0]
+        return self._often(chance, outcomes)
 
     def _length(self, chance: Generator, outcomes: int) -> int:
         short = _rather_short(chance, outcomes)
@@ -204,10 +204,6 @@ class Habits:
         if not self._is_crowded:
             return place
         return max(0, min(place // block * block + int(chance.random() * BORDERS) - 1, outcomes - 1))
-
-
-def _likely(*weights: int) -> Pick:
-    return lambda chance, outcomes: chance.choices(range(outcomes), weights[:outcomes])[0]
 
 
 def _rather_at_once(chance: Generator, outcomes: int) -> int:

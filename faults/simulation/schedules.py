@@ -18,7 +18,7 @@ Rule 2: an actor is a task or an I/O under way. That an I/O is slow is a low pri
 from collections.abc import Callable
 
 from faults.simulation.loop import Schedule
-from faults.simulation.tape import Generator, Pick, Tape
+from faults.simulation.tape import Generator, Pick, Tape, likely
 
 __all__ = ["PCT", "SCHEDULES", "Fifo", "Walk", "draw_schedule"]
 
@@ -89,13 +89,11 @@ SCHEDULES: dict[str, Callable[[], Schedule | None]] = {
 }
 """One to a session: it remembers actors. None is what a tape does when nobody has a preference."""
 
-_SHARES = (1, 8, 8, 3)
+_SHARES = likely(1, 8, 8, 3)
 """How often an exploring tape takes each."""
 
 
 def draw_schedule(tape: Tape) -> str:
     """The name of the schedule of a run."""
     names = list(SCHEDULES)
-    return names[
-        tape.draw("schedule", len(names), lambda generator, count: generator.choices(range(count), _SHARES)[0])
-    ]
+    return names[tape.draw("schedule", len(names), _SHARES)]

@@ -8,7 +8,7 @@ early and shows little. So one fault, or one of two or three kinds, is the rule,
 import errno
 
 from faults.simulation.plan import FINE, IO, Fate
-from faults.simulation.tape import Generator, Tape
+from faults.simulation.tape import Generator, Pick, Tape, likely
 
 __all__ = ["Storm"]
 
@@ -22,17 +22,17 @@ _ALONE = ("flush", *_EVENTS, "fua")
 """What fails alone: more often a flush, since it is where drivers go wrong most quietly."""
 _STROKES = 8
 _WEATHERS = ("calm", "stroke", "one kind", "any kind", "any kind", "any kind")
-_SHARES: dict[str, tuple[int, ...]] = {
-    "storm": (4, 8, 5, 1, 1, 1),
-    "storm.more": (2, 2, 1),
-    "storm.only": (5, 4, 1, 9, 8, 1, 5, 1, 3),
-    "storm.rate": (3, 2, 2, 1),
-    "fail.nth": (8, 4, 3, 2, 1, 1, 1, 1),
-    "fail.stays": (3, 1),
-    "fail.effect": (4, 1, 1),
-    "fail.errno": (4, 2, 1),
-    "fail.pages": (1, 2, 2),
-    "shorts": (2, 1, 1, 2),
+_SHARES: dict[str, Pick] = {
+    "storm": likely(4, 8, 5, 1, 1, 1),
+    "storm.more": likely(2, 2, 1),
+    "storm.only": likely(5, 4, 1, 9, 8, 1, 5, 1, 3),
+    "storm.rate": likely(3, 2, 2, 1),
+    "fail.nth": likely(8, 4, 3, 2, 1, 1, 1, 1),
+    "fail.stays": likely(3, 1),
+    "fail.effect": likely(4, 1, 1),
+    "fail.errno": likely(4, 2, 1),
+    "fail.pages": likely(1, 2, 2),
+    "shorts": likely(2, 1, 1, 2),
 }
 """How often an exploring tape takes each."""
 _MORE = 3
@@ -75,8 +75,7 @@ class Storm:
 
     def _likely(self, label: str, outcomes: int) -> int:
         """A draw whose outcomes are not equally likely."""
-        shares = _SHARES[label][:outcomes]
-        return self._tape.draw(label, outcomes, lambda chance, _: chance.choices(range(outcomes), shares)[0])
+        return self._tape.draw(label, outcomes, _SHARES[label])
 
     def fate(self, io: IO) -> Fate:
         if io.number <= self._quiet:

@@ -14,11 +14,14 @@ that was edited since, or of a tape that was shortened, keeps as many of its cho
 
 import json
 import random
+from bisect import bisect
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Draw", "ExploringTape", "Generator", "Pick", "ReplayTape", "Tape", "dump", "load"]
+__all__ = ["Draw", "ExploringTape", "Generator", "Pick", "ReplayTape", "Tape", "dump", "likely", "load"]
 
 
 class Draw(NamedTuple):
@@ -36,6 +39,16 @@ Generator: TypeAlias = random.Random
 
 Pick: TypeAlias = Callable[[Generator, int], int]
 """``pick(generator, outcomes)`` chooses one of ``range(outcomes)``."""
+
+
+@lru_cache(512)
+def likely(*weights: int) -> Pick:
+    """The n-th outcome as often as the n-th weight says; where there are fewer outcomes, the last weights are nobody's.
+
+    What ``Generator.choices`` does, which adds the weights up each time: a run makes dozens of such draws.
+    """
+    sums = list(accumulate(weights))
+    return lambda chance, outcomes: bisect(sums, chance.random() * sums[outcomes - 1], 0, outcomes - 1)
 
 
 class Tape:

@@ -1,10 +1,12 @@
 """A tape decides everything: recorded it says the same again, and what it no longer knows is benign."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faults.simulation.tape import Draw, ExploringTape, ReplayTape, Tape, dump, load
+from faults.simulation.tape import Draw, ExploringTape, ReplayTape, Tape, dump, likely, load
 
 DRAWS = st.lists(st.builds(Draw, st.text(max_size=9), st.integers(2, 2000), st.integers(0, 1)))
 
@@ -100,3 +102,15 @@ def test_a_record_survives_being_written_down(draws: list[Draw]) -> None:
 def test_what_is_no_record_is_said_to_be_none(text: str) -> None:
     with pytest.raises(ValueError):
         load(text)
+
+
+def test_likely_is_what_choices_would_have_chosen() -> None:
+    for weights, outcomes in (((1, 8, 8, 3), 4), ((2, 6, 0), 3), ((1, 4, 3, 3), 2), ((5,), 1)):
+        one, other = random.Random(7), random.Random(7)
+        expected = [one.choices(range(outcomes), weights[:outcomes])[0] for _ in range(300)]
+        assert [likely(*weights)(other, outcomes) for _ in range(300)] == expected
+
+
+def test_what_weighs_nothing_is_never_chosen() -> None:
+    chance = random.Random(1)
+    assert {likely(0, 3, 0)(chance, 3) for _ in range(200)} == {1}
