@@ -25,6 +25,7 @@ from faults.simulation.image import Content
 from faults.simulation.loop import Schedule, SimLoop
 from faults.simulation.plan import Plan
 from faults.simulation.storage import PowerLost, SimStorage
+from faults.simulation.tape import likely
 from faults.target import Disk
 
 __all__ = ["Session"]
@@ -33,6 +34,8 @@ CLOSINGS = ("", "", "", "", "closes", "dies")
 """What a disk does before its power goes or its process is killed: mostly it is not closed at all."""
 CALMS: tuple[tuple[str, ...], ...] = ((), ("flush",), ("flush", "write", "flush"), ("write", "flush"), (), (), (), ())
 """What is asked of a disk after everything else, when nothing fails any more."""
+CACHED = likely(2, 1)
+"""How often the storage reads at once what is in memory. There is more to try where it does not."""
 SQUEEZES = 4
 """How often the disk may be made to forget what it has cached, where the tape draws the requests."""
 HEAD = 4096
@@ -72,7 +75,7 @@ class Session:
             world.trace,
             region=world.target.region,
             lives=lives,
-            cached=bool(world.tape.draw("cached", 2)),
+            cached=bool(world.tape.draw("cached", 2, CACHED)),
             begins=world.tape.draw("begins", 4) == 1,
             can_grow=world.target.grows,
             extends_with_zeros=world.target.extends_with_zeros,
@@ -95,8 +98,8 @@ class Session:
         self._dies_closing = closing == "dies"
         self._closes_early = self._closes and world.target.drains and world.tape.chance("close.early", closes_early)
         self._squeezes = world.tape.draw("squeezes", SQUEEZES) if closes_early else 0
-        self._closes_blindly = closes_early > 0 and bool(world.tape.draw("close.blindly", 2))
-        """Without reading everything first, while which what goes on in the background would come to its end."""
+        self._reads_back = not world.tape.draw("close.blindly", 2) if closes_early else self._closes
+        """Everything is read before the end. Meanwhile what goes on in the background would come to its own."""
         self._calm = CALMS[world.tape.draw("calm", len(CALMS))] if closes_early else ()
 
     def run(self) -> None:
@@ -146,11 +149,9 @@ class Session:
         self._look_for_leaks(disk)
         if self._calm:
             await self._recover(disk)
-        if not self._closes:
-            return False
-        if not self._closes_blindly:
+        if self._reads_back:
             await self._read_back(disk)
-        return await self._close(disk)
+        return self._closes and await self._close(disk)
 
     def _squeeze(self, disk: Disk) -> None:
         if not self.clients.is_closing:
@@ -197,7 +198,7 @@ class Session:
         except Exception as error:
             self.clients.judge("reading back", error)
             return None
-        self.world.oracle.observe(content, "read back before close")
+        self.world.oracle.observe(content, "read back before the end")
         return content
 
     # The close
