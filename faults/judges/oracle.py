@@ -363,8 +363,12 @@ def _merge(value: bytes, start: int, piece: bytes) -> bytes:
 def _orders(values: set[bytes], writes: list[tuple[int, bytes]]) -> set[bytes]:
     """``values`` with any of ``writes`` done, in any order."""
     # A write of the whole sector hides what came before it, so that only those of a part need their orders tried.
-    found = values | {piece for _, piece in writes if len(piece) == SECTOR}
-    parts = [write for write in writes if len(write[1]) < SECTOR]
+    found, parts = set(values), []
+    for write in writes:
+        if len(write[1]) == SECTOR:
+            found.add(write[1])
+        else:
+            parts.append(write)
     if not parts:
         return found
     bases = list(found)

@@ -25,7 +25,7 @@ _WEATHERS = ("calm", "stroke", "one kind", "any kind", "any kind", "any kind")
 _SHARES: dict[str, Pick] = {
     "storm": likely(4, 8, 5, 1, 1, 1),
     "storm.more": likely(2, 2, 1),
-    "storm.only": likely(5, 4, 1, 9, 8, 1, 5, 1, 3),
+    "storm.only": likely(5, 4, 1, 11, 8, 1, 5, 1, 3),
     "storm.rate": likely(3, 2, 2, 1),
     "fail.nth": likely(8, 4, 3, 2, 1, 1, 1, 1),
     "fail.stays": likely(3, 1),
