@@ -2,9 +2,9 @@
 
 Its shapes: a map of one sector, as a rule; now and then a map of several sectors with blocks of one; an
 image with a past, in which blocks lie in any order, some are zero, and slots that nobody has are full of
-old bytes; the same on a storage that cannot grow, with old bytes everywhere, as a block device is, or that has
-them where it has grown; and a map that begins just before the end of a sector, which is the end of a page too,
-so that a few blocks have entries in both.
+old bytes, and the same where a storage has old bytes wherever it has grown; a storage that cannot grow, with old
+bytes everywhere, as a block device is; and a map that begins just before the end of a sector, which is the end of
+a page too, so that a few blocks have entries in both.
 """
 
 import struct
@@ -157,7 +157,7 @@ class VDI(Target):
     def _drawn(self) -> list["VDI"]:
         """The shapes, each as often as it is to be drawn."""
         wide = VDI(self.disk, name=self.name, blocks=400, block_size=512, window=self._window)
-        full = VDI(self.disk, name=self.name, window=self._window, grows=False, past=True)
+        full = VDI(self.disk, name=self.name, window=self._window, grows=False)
         used = VDI(self.disk, name=self.name, window=self._window, past=True)
         tiny = VDI(self.disk, name=self.name, blocks=1, block_size=2048, window=self._window)
         through = VDI(self.disk, name=self.name, window=self._window, writes_through=True)
