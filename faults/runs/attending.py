@@ -5,7 +5,6 @@ and what the crash leaves. A shrunk tape leaves requests out, which no other doe
 """
 
 import asyncio
-from functools import partial
 from typing import Any
 
 from faults.runs.clients import Clients
@@ -31,6 +30,8 @@ WHOLE = likely(3, 1)
 """How often all requests are made, and how often the end comes before."""
 LAST_END = "power"
 ODD = 0.4
+CALM, CALM_AFTER, STORMY = 1, 3, 2
+"""How often none of the rules holds in a session, in the last of several, and how often each of them."""
 STRIKES = 6
 """One of so many I/Os that a rule names is the one, and rather an early one."""
 
@@ -40,7 +41,7 @@ def drawn_meeting(target: Target, profile: Profile, tape: Tape) -> Meeting | Non
     known = fitting(target, profile) if profile.meetings else []
     if not known or not tape.chance("meets", profile.meetings):
         return None
-    return known[tape.draw("meeting", len(known))]
+    return known[tape.draw("meeting", len(known), likely(*[meeting.often for meeting in known]))]
 
 
 def arranged(meeting: Meeting, target: Target, tape: Tape) -> tuple[Target, Script]:
@@ -49,7 +50,12 @@ def arranged(meeting: Meeting, target: Target, tape: Tape) -> tuple[Target, Scri
     shaped = shaped if fits(meeting, shaped.size, shaped.block_size) else target
     workloads = [_attended(session, tape) for session in parse_meeting(meeting.program, shaped)]
     workloads = [session for session in workloads if any(session)] or workloads[:1]
-    kinds = iter([EARLIER] * (len(workloads) - 1) + [LAST])
+    earlier = len(workloads) - 1
+    kinds = iter([EARLIER] * earlier + [LAST])
+    calms = iter([CALM] * earlier + [CALM_AFTER if earlier else CALM])
+
+    def weather(tape: Tape) -> _Weather:
+        return _Weather(meeting.faults, tape, calm=next(calms))
 
     def session(*arguments: Any, **named: Any) -> Session:
         end = tape.draw("meeting.end", len(ENDS), next(kinds))
@@ -57,7 +63,7 @@ def arranged(meeting: Meeting, target: Target, tape: Tape) -> tuple[Target, Scri
         lives = named["lives"] if is_cut else None
         return _Session(*arguments, **{**named, "end": ENDS[end], "lives": lives, "closes_early": CLOSES_EARLY})
 
-    return shaped, Script(tuple(workloads), partial(_Weather, meeting.faults), LAST_END, session=session)
+    return shaped, Script(tuple(workloads), weather, LAST_END, session=session)
 
 
 def _attended(session: Workload, tape: Tape) -> Workload:
@@ -90,8 +96,8 @@ def _often_the_last(chance: Generator, outcomes: int) -> int:
 class _Weather(Rules):
     """In each session one of the rules, or none; and not before they meet."""
 
-    def __init__(self, faults: tuple[str, ...], tape: Tape) -> None:
-        chosen = tape.draw("meeting.fault", 1 + len(faults))
+    def __init__(self, faults: tuple[str, ...], tape: Tape, *, calm: int) -> None:
+        chosen = tape.draw("meeting.fault", 1 + len(faults), likely(calm, *[STORMY] * len(faults)))
         super().__init__([parse_rule(rule) for rule in faults[chosen - 1].split(";")] if chosen else [])
         for rule in self.rules[:1]:
             rule.nth = rule.nth and 1 + tape.draw("meeting.nth", STRIKES, _rather_soon)

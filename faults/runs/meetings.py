@@ -26,12 +26,16 @@ class Meeting(NamedTuple):
     faults: tuple[str, ...] = ()
     """Rules in the language of plans, of which at most one holds in a session; the tape says which I/O it strikes.
     What follows a semicolon holds with it."""
+    often: int = 1
+    """Of all meetings that are drawn, so many times its share."""
 
 
 LOST = ("event=flush pages=clean_old", "event=flush pages=clean_new")
 """A flush fails, and pages that it could not write are given up."""
 LOST_BY_FUA = ("event=write:data pages=clean_old", "event=write:data pages=clean_new")
 """An FUA write fails, and uses up the error of older ones; of a plain write it is its own error."""
+LOST_AT_ONCE = ("event=flush nth=0 pages=clean_new",)
+"""The same of the first flush: what it should have written is in the page cache only, for whoever comes next."""
 LOST_WITH_HEADER = ("event=write:header errno=0 nth=0 new-state=1; event=flush state=1 pages=clean_old",)
 """The flush after a header fails, and the header is again what it was."""
 DOUBT = ("event=write:bmap effect=all", "event=write:bmap effect=some", "event=write:bmap effect=all once=off")
@@ -57,6 +61,7 @@ MEETINGS: tuple[Meeting, ...] = (
     Meeting("wb+1 wb f; ws | f", LOST),
     Meeting("w0 w0+1 f; w0 w0 | f | w0+1 w0+1", LOST),
     Meeting("w0 f w1; u0 | f", LOST_BY_FUA),
+    Meeting("w0 f w1; u0 | f f", ("event=write:data nth=0 pages=clean_old",), often=4),
     Meeting("w0 wb+1 f; w0 f f | u0+1 u0+1 | f", LOST_BY_FUA),
     Meeting("wb w0+1 f wb; u0+1 u0+1 u0+1 | u0+1 u0+1 | f f f", LOST_BY_FUA[:1]),
     # Entries in doubt.
@@ -77,6 +82,7 @@ MEETINGS: tuple[Meeting, ...] = (
     Meeting("w0 // u0 // r0"),
     Meeting("w0 wb+1 // w0 | wb+1 f // r0"),
     Meeting("w0 w0+1 f // w0 | w0+1 w1+1 | w1 w0"),
+    Meeting("w0; f // w1 f", LOST_AT_ONCE, often=6),
     Meeting("w0; f // w1 f", LOST),
     Meeting("w0; f // r0 | w1 f // r0", LOST),
     Meeting("w0 w0+1 f; // w0 | f w1+1 | f f w1+1", LOST_WITH_HEADER),

@@ -86,3 +86,24 @@ def test_what_a_shrunk_tape_leaves_out_does_not_come() -> None:
     assert asked(everybody[:2]) == whole[:3]
     assert asked([Draw("meeting.comes", 2, 0), Draw("meeting.comes", 2, 0), *everybody[:1]]) == ["aiovdi", "B00 flush"]
     assert asked([]) == ["aiovdi"]
+
+
+def test_some_meetings_are_drawn_more_often_and_most_have_a_fault() -> None:
+    drawn = [drawn_meeting(VDI(), ALWAYS, ExploringTape(seed)) for seed in range(2000)]
+    once = sum(meeting is not None and meeting.often == 1 for meeting in drawn) / sum(m.often == 1 for m in MEETINGS)
+    for meeting in MEETINGS:
+        if meeting.often > 1:
+            assert 0.5 < drawn.count(meeting) / (meeting.often * once) < 2
+    meeting = Meeting("w0 | w1", ("event=write once=off",))
+    struck = [attend(VDI(), meeting, ExploringTape(seed)).injected > 0 for seed in range(60)]
+    assert 20 < sum(struck) < 60
+
+
+def test_the_last_of_several_sessions_is_rather_calm() -> None:
+    meeting = Meeting("w0 // w1", ("event=write once=off",))
+    tapes = [ExploringTape(seed) for seed in range(150)]
+    faults = [
+        [draw.value for draw in attend(VDI(), meeting, tape).draws if draw.label == "meeting.fault"] for tape in tapes
+    ]
+    both = [each for each in faults if len(each) == 2]
+    assert sum(first for first, _ in both) > sum(last for _, last in both) > 0
