@@ -83,7 +83,7 @@ class Profile:
     unaligned: bool = True
     preset: str = "strict_512"
     """The kind of disk below, one of ``presets.PRESETS``."""
-    meetings: float = 0.125
+    meetings: float = 1 / 12
     """The part of the runs that are one of ``meetings.MEETINGS``, with no more users and no more requests in all."""
 
 

@@ -64,10 +64,10 @@ def test_the_same_tape_is_the_same_run() -> None:
     assert tape.misses == 0
 
 
-def test_one_run_in_eight_is_a_meeting_and_none_where_nobody_asks() -> None:
+def test_one_run_in_twelve_is_a_meeting_and_none_where_nobody_asks() -> None:
     tapes = [ExploringTape(seed) for seed in range(400)]
     drawn = [drawn_meeting(VDI(), Profile(), tape) for tape in tapes]
-    assert 30 <= sum(each is not None for each in drawn) <= 70
+    assert 18 <= sum(each is not None for each in drawn) <= 50
     assert {drawn_meeting(VDI(), Profile(meetings=0.0), tape) for tape in tapes} == {None}
     assert drawn_meeting(VDI(), Profile(), ReplayTape([])) is None
 
