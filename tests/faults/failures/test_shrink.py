@@ -27,10 +27,13 @@ def test_a_short_write_that_is_not_resumed_takes_one_operation_and_one_fault(bro
         assert (case.operations, case.deviations, case.faults, case.torn) == (1, 0, 1, 0)
 
 
-def test_a_race_takes_two_operations_and_no_fault(broken: ModuleType) -> None:
-    for case in smallest(find("broken:MergesInMemoryTarget")):
-        assert (case.operations, case.faults, case.torn) == (2, 0, 0)
+def test_a_race_takes_no_fault_and_two_operations_as_a_rule(broken: ModuleType) -> None:
+    cases = smallest(find("broken:MergesInMemoryTarget"))
+    for case in cases:
+        assert (case.faults, case.torn) == (0, 0)
         assert case.deviations <= 1
+        assert case.operations <= 3
+    assert sum(case.operations == 2 for case in cases) >= 3, cases
 
 
 def test_state_left_by_a_cancel_takes_two_operations_and_no_fault_as_a_rule(broken: ModuleType) -> None:
